@@ -1,0 +1,83 @@
+// The gRPC door of a process: its services, grpc.health.v1.Health, linjuli.changes.v1.Changes and,
+// where asked for, reflection, on one port.
+//
+// Limits: 256 KiB a request, no compressed requests, 100 calls at a time on a connection. No port
+// of it may face an untrusted network: the transport is not encrypted, and Debian's gRPC 1.51 gets
+// no security fixes.
+#ifndef LINJULI_COMMON_GRPC_SERVER_H_
+#define LINJULI_COMMON_GRPC_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/grpc/follow.h"
+#include "common/rpc/call.h"
+#include "google/protobuf/descriptor.h"
+
+namespace linjuli {
+
+struct GrpcServerOptions {
+  // "127.0.0.1:8080", port 0 for any free one; or "unix:/path/of/socket".
+  std::string address = "127.0.0.1:0";
+
+  // Services of unary methods. Two of the same name, or one with a streaming method, are refused.
+  struct Service {
+    const google::protobuf::ServiceDescriptor* service = nullptr;
+    Backend* backend = nullptr;
+  };
+  std::vector<Service> services;
+
+  // linjuli.changes.v1.Changes is served when both are given: `changes` carries out ListChanges and
+  // ListHistory, `follow` authorizes followers and finds the log. It may be called on any polling
+  // thread. What it finds must outlive the server.
+  Backend* changes = nullptr;
+  FindSource follow;
+
+  // Tells whoever asks what services there are. Not for public ports.
+  bool reflection = false;
+
+  // Threads that decode calls and run what backends do at once. One is fastest on two cores.
+  int polling_threads = 1;
+  // Calls of each method that gRPC may take in before we have seen the one before.
+  int calls_ahead = 8;
+  // Calls, and followers, at a time. Further ones get RESOURCE_EXHAUSTED, reason OVERLOADED.
+  int max_calls = 1000;
+  int max_followers = 64;
+
+  Clock* clock = Clock::Real();
+};
+
+// Thread-safe, except that Drain and the destructor are called by one thread.
+class GrpcServer {
+ public:
+  // INVALID_ARGUMENT, reason SERVICE: a service that cannot be served. UNAVAILABLE, reason ADDRESS:
+  // the address cannot be listened on. Backends and sources must outlive the server.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(GrpcServerOptions options);
+  // As Drain without any patience.
+  ~GrpcServer();
+
+  // The port listened on; meaningless for a unix socket.
+  int port() const;
+
+  // What the health service says of every service. Not serving until told.
+  void SetServing(bool serving);
+
+  // Ends in order: says NOT_SERVING for `not_serving`, so that clients go elsewhere; then takes no
+  // more calls, ends the streams, and gives calls `finish` before cancelling them. Returns when
+  // every Done has been called, which a cancelled call's must be too. Does nothing again.
+  void Drain(absl::Duration not_serving, absl::Duration finish);
+
+ private:
+  struct Parts;
+  explicit GrpcServer(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_GRPC_SERVER_H_

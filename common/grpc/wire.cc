@@ -1,0 +1,143 @@
+#include "common/grpc/wire.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/random.h"
+#include "common/status.h"
+#include "google/rpc/error_details.pb.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
+
+namespace linjuli {
+namespace {
+
+using google::protobuf::Message;
+
+constexpr char kAuthorization[] = "authorization";
+constexpr char kBearer[] = "Bearer ";
+constexpr char kRequestId[] = "x-request-id";
+constexpr size_t kMaxTrace = 64;
+// gRPC escapes each byte outside ASCII as three; the message is sent twice.
+constexpr size_t kMaxMessage = 512;
+
+absl::string_view View(grpc::string_ref ref) { return {ref.data(), ref.size()}; }
+
+// At most `limit` bytes of `text`, never half a character.
+std::string Clip(absl::string_view text, size_t limit) {
+  if (text.size() > limit) {
+    while (limit > 0 && (text[limit] & 0xC0) == 0x80) --limit;
+    text = text.substr(0, limit);
+  }
+  return std::string(text);
+}
+
+void KeepSmall(google::rpc::Status& proto) {
+  auto& details = *proto.mutable_details();
+  while (proto.ByteSizeLong() > kMaxErrorBytes && !details.empty()) {
+    auto longest = std::max_element(details.begin(), details.end(), [](auto& a, auto& b) {
+      bool a_reason = a.template Is<google::rpc::ErrorInfo>();
+      bool b_reason = b.template Is<google::rpc::ErrorInfo>();
+      if (a_reason != b_reason) return a_reason;
+      return a.value().size() < b.value().size();
+    });
+    google::rpc::ErrorInfo info;
+    // Only the reason is left: it goes without its facts before it goes altogether.
+    if (longest->UnpackTo(&info) && info.metadata_size() > 0) {
+      info.clear_metadata();
+      longest->PackFrom(info);
+    } else {
+      details.erase(longest);
+    }
+  }
+}
+
+std::string Sent(const grpc::ServerContext& context, const char* name) {
+  auto [begin, end] = context.client_metadata().equal_range(name);
+  std::vector<absl::string_view> values;
+  for (auto at = begin; at != end; ++at) values.push_back(View(at->second));
+  // Several are joined, as HTTP joins them: no single one may be chosen in silence.
+  return absl::StrJoin(values, ",");
+}
+
+bool SafeTrace(absl::string_view trace) {
+  return !trace.empty() && trace.size() <= kMaxTrace &&
+         std::all_of(trace.begin(), trace.end(), [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-' || c == ':';
+         });
+}
+
+}  // namespace
+
+grpc::ByteBuffer ToBytes(const Message& message) {
+  grpc::ByteBuffer bytes;
+  bool owned = false;
+  auto status = grpc::SerializationTraits<Message>::Serialize(message, &bytes, &owned);
+  LJ_CHECK(status.ok());
+  return bytes;
+}
+
+bool FromBytes(grpc::ByteBuffer& bytes, Message& message) {
+  return grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok();
+}
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  google::rpc::Status proto = ToProto(status);
+  proto.set_message(Clip(proto.message(), kMaxMessage));
+  KeepSmall(proto);
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), proto.message(),
+                      proto.SerializeAsString());
+}
+
+absl::Status FromGrpc(const grpc::Status& status, absl::string_view target) {
+  if (status.ok()) return absl::OkStatus();
+  google::rpc::Status proto;
+  if (!status.error_details().empty() && proto.ParseFromString(status.error_details()) &&
+      proto.code() == static_cast<int>(status.error_code())) {
+    return FromProto(proto);
+  }
+  auto code = absl::Status(static_cast<absl::StatusCode>(status.error_code()), "").code();
+  return Refuse(code, absl::StatusCodeToString(code),
+                absl::StrCat(target, ": ", status.error_message()),
+                {{"target", std::string(target)}});
+}
+
+void ReadMetadata(grpc::ServerContext& context, Clock& clock, absl::Duration longest, Call& call) {
+  call.token = Sent(context, kAuthorization);
+  // Anything but a bearer token stays as it is: the verifier refuses it, and nobody who sent
+  // credentials is served as one who sent none.
+  if (absl::StartsWithIgnoreCase(call.token, kBearer)) call.token.erase(0, sizeof(kBearer) - 1);
+  call.trace = TraceFor(Sent(context, kRequestId));
+  context.AddInitialMetadata(kRequestId, call.trace);
+  // On the wire a deadline is a duration; gRPC has added the machine's clock to it.
+  absl::Duration left = absl::FromChrono(context.deadline()) - Clock::Real()->Now();
+  call.deadline = clock.Now() + std::min(left, longest);
+}
+
+absl::Status WriteMetadata(absl::string_view token, absl::string_view trace,
+                           grpc::ClientContext& context) {
+  if (!std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
+    // gRPC stops the process on such a value.
+    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
+                  "The token has characters that no token has.");
+  }
+  if (!token.empty()) context.AddMetadata(kAuthorization, absl::StrCat(kBearer, token));
+  context.AddMetadata(kRequestId, TraceFor(trace));
+  return absl::OkStatus();
+}
+
+std::string TraceFor(absl::string_view sent) {
+  if (SafeTrace(sent)) return std::string(sent);
+  return absl::BytesToHexString(RandomBytes(8));
+}
+
+std::string PathOf(const google::protobuf::MethodDescriptor& method) {
+  return absl::StrCat("/", method.service()->full_name(), "/", method.name());
+}
+
+}  // namespace linjuli

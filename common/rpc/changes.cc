@@ -1,0 +1,120 @@
+// The readings of a service's change log: pages, history, and who may follow.
+#include "absl/strings/str_cat.h"
+#include "common/rpc/mask.h"
+#include "common/rpc/pages.h"
+#include "common/rpc/service.h"
+#include "linjuli/changes/v1/changes.pb.h"
+
+namespace linjuli {
+
+using google::protobuf::Message;
+
+namespace {
+
+constexpr int kDefaultChanges = 100;
+
+AccessPlan AccessOf(const char* method) {
+  const auto* descriptor = changes::v1::ListChangesRequest::descriptor()
+                               ->file()
+                               ->FindServiceByName("Changes")
+                               ->FindMethodByName(method);
+  auto plan = AccessPlan::From(descriptor->options().GetExtension(access),
+                               descriptor->input_type(), nullptr);
+  LJ_CHECK(plan.ok(), std::string(plan.status().message()));
+  return *std::move(plan);
+}
+
+// Personal fields never leave in a feed; in a history only for whoever sees them in Get.
+void MaskSnapshot(const Schema& schema, changes::v1::Change& change) {
+  const Table* table = schema.FindByName(change.resource());
+  if (table == nullptr) return;
+  std::unique_ptr<Message> resource(table->prototype->New());
+  if (!resource->ParseFromString(change.snapshot().value())) return;
+  MaskPersonal(*resource);
+  resource->SerializeToString(change.mutable_snapshot()->mutable_value());
+}
+
+}  // namespace
+
+absl::StatusOr<ChangeSource*> Service::Follow(absl::string_view token) {
+  static const AccessPlan* const access = new AccessPlan(AccessOf("FollowChanges"));
+  LJ_ASSIGN(std::shared_ptr<const Caller> caller, Identify(token));
+  LJ_RETURN_IF_ERROR(access->CheckRole(*caller));
+  return this;
+}
+
+absl::StatusOr<ChangeBatch> Service::Read(absl::string_view epoch, int64_t after, int limit) {
+  LJ_ASSIGN(ChangeBatch batch, store_->Read(epoch, after, limit));
+  for (auto& change : batch.changes) MaskSnapshot(plan_->schema, change);
+  return batch;
+}
+
+void Service::Notify(int64_t after, absl::AnyInvocable<void()> wake) {
+  store_->Notify(after, std::move(wake));
+}
+
+Reply Service::ListChanges(const Caller& caller, const Message& message) {
+  static const AccessPlan* const access = new AccessPlan(AccessOf("ListChanges"));
+  LJ_RETURN_IF_ERROR(access->CheckRole(caller));
+  const auto& request = static_cast<const changes::v1::ListChangesRequest&>(message);
+  if (request.service() != name()) return NotFound(request.service());
+  int size = request.page_size() == 0 ? kDefaultChanges : request.page_size();
+  LJ_ASSIGN(ChangeBatch batch, Read(request.epoch(), request.after_sequence(), size));
+  auto reply = std::make_unique<changes::v1::ListChangesResponse>();
+  reply->set_epoch(batch.epoch);
+  reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
+                                                 : batch.changes.back().sequence());
+  for (auto& change : batch.changes) *reply->add_changes() = std::move(change);
+  return reply;
+}
+
+Reply Service::ListHistory(const Caller& caller, const Message& message) {
+  static const AccessPlan* const access = new AccessPlan(AccessOf("ListHistory"));
+  static const AccessPlan* const all = new AccessPlan(AccessOf("ListChanges"));
+  LJ_RETURN_IF_ERROR(access->CheckRole(caller));
+  const auto& request = static_cast<const changes::v1::ListHistoryRequest&>(message);
+  int size = request.page_size() == 0 ? kDefaultChanges : request.page_size();
+  auto reply = std::make_unique<changes::v1::ListHistoryResponse>();
+  absl::Status status = store_->Read(caller, true, [&](Rx& rx) -> absl::Status {
+    const Table* table = rx.schema().FindByName(request.name());
+    bool masked = true;
+    if (!all->CheckRole(caller).ok()) {
+      // Another service's resource is that service's to show.
+      auto get = table == nullptr ? plan_->gets.end()
+                                  : plan_->gets.find(plan_->schema.Find(table->type));
+      if (get == plan_->gets.end()) return NotFound(request.name());
+      std::unique_ptr<Message> resource(table->prototype->New());
+      LJ_RETURN_IF_ERROR(rx.Load(*table, request.name(), *resource));
+      const Way* way = get->second->access.Find(caller, *resource);
+      if (way == nullptr) return NotFound(request.name());
+      masked = way->masked;
+    }
+    std::string binding = PageBinding(
+        message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
+            "ListHistory"),
+        caller, message);
+    int64_t after = 0;
+    if (!request.page_token().empty()) {
+      LJ_ASSIGN(after, DecodePageToken(request.page_token(), binding));
+    }
+    LJ_ASSIGN(auto changes, ReadHistory(rx.db(), request.name(), after, size));
+    if (after == 0 && changes.empty()) return NotFound(request.name());
+    if (static_cast<int>(changes.size()) == size) {
+      reply->set_next_page_token(EncodePageToken(changes.back().sequence(), binding));
+    }
+    for (auto& change : changes) {
+      // Other resources' contents follow their own rules; here they are only told of.
+      if (change.resource() != request.name() && !all->CheckRole(caller).ok()) {
+        change.clear_snapshot();
+      } else if (masked) {
+        MaskSnapshot(plan_->schema, change);
+      }
+      *reply->add_changes() = std::move(change);
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return reply;
+}
+
+}  // namespace linjuli

@@ -1,0 +1,97 @@
+// The clock of a service: what is due is done, each once, in small transactions.
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/rpc/service.h"
+
+namespace linjuli {
+namespace {
+
+constexpr int kDueBatch = 256;
+constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
+
+const Caller& TheClock() {
+  static const Caller* const clock = [] {
+    auto* made = new Caller;
+    made->subject = "clock";
+    return made;
+  }();
+  return *clock;
+}
+
+}  // namespace
+
+int Service::RunDue() {
+  int done = 0;
+  for (const auto& [planned, handler] : plan_->dues) {
+    const Table& table = *store_->schema().Find(planned->type);
+    std::string column = table.FindColumn(table.stored.due())->name;
+    std::string sql = absl::StrCat("SELECT id FROM ", table.name, " WHERE ", column,
+                                   "<=?1 ORDER BY ", column, " LIMIT ", kDueBatch);
+    while (true) {
+      std::vector<int64_t> ids;
+      absl::Status read = store_->Read(TheClock(), false, [&](Rx& rx) -> absl::Status {
+        StatementScope rows(rx.db().Prepare(sql));
+        rows->Bind(1, absl::ToUnixMicros(rx.now()));
+        while (true) {
+          LJ_ASSIGN(bool row, rows->Step());
+          if (!row) return absl::OkStatus();
+          ids.push_back(rows->Int(0));
+        }
+      });
+      int progress = 0;
+      if (read.ok()) {
+        for (int64_t id : ids) progress += RunOneDue(table, *handler, id);
+      }
+      done += progress;
+      // One that cannot be done now is tried at the next look.
+      if (progress == 0 || ids.size() < kDueBatch) break;
+    }
+  }
+  return done;
+}
+
+bool Service::RunOneDue(const Table& table, const Handler& handler, int64_t id) {
+  bool acted = false;
+  absl::Status status = store_->WriteAndWait(
+      {&TheClock(), absl::StrCat(table.type->full_name(), ".OnDue"), ""},
+      [&](Tx& tx) -> absl::Status {
+        acted = false;
+        std::unique_ptr<google::protobuf::Message> resource(table.prototype->New());
+        {
+          StatementScope row(tx.db().Prepare(table.get_sql));
+          row->Bind(1, id);
+          LJ_ASSIGN(bool there, row->Step());
+          if (!there) return absl::OkStatus();
+          std::string body = row->Text(0);
+          LJ_CHECK(resource->ParseFromString(body));
+        }
+        absl::Time due = TimeAt(*resource, table.due);
+        // Somebody else may have moved it since it was seen to be due.
+        if (due == absl::InfinitePast() || due > tx.now()) return absl::OkStatus();
+        LJ_RETURN_IF_ERROR(handler.due(tx, *resource));
+        if (TimeAt(*resource, table.due) == due) {
+          LJ_CHECK(table.due.size() == 1);
+          resource->GetReflection()->ClearField(resource.get(), table.due[0]);
+        }
+        acted = true;
+        return tx.Write(table, *resource);
+      });
+  if (!status.ok()) {
+    LogError("a due time could not be dealt with",
+             {{"resource", table.NameOf("", id)}, {"reason", ReasonOf(status)},
+              {"why", std::string(status.message())}});
+  }
+  return status.ok() && acted;
+}
+
+void Service::WatchDue() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kLookEvery)) return;
+    }
+    RunDue();
+  }
+}
+
+}  // namespace linjuli

@@ -1,0 +1,20 @@
+// Hides the fields marked `personal` from whoever may not see them.
+#ifndef LINJULI_COMMON_RPC_MASK_H_
+#define LINJULI_COMMON_RPC_MASK_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+
+namespace linjuli {
+
+// The first character, and for long ones the last two, with stars between: 王**, 1*********78.
+std::string MaskText(absl::string_view text);
+
+// Masks every personal string in the message and in those inside it.
+void MaskPersonal(google::protobuf::Message& message);
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_RPC_MASK_H_

@@ -1,0 +1,37 @@
+// List and Search: typed, indexed filters, the caller's scope in the query, newest first, pages by
+// key. The SQL is made of declared names only; what callers send is always bound.
+#ifndef LINJULI_COMMON_RPC_PAGES_H_
+#define LINJULI_COMMON_RPC_PAGES_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/caller.h"
+#include "common/rpc/plan.h"
+
+namespace linjuli {
+
+// A place in a list, readable only by the list it was given for and by the same caller.
+std::string EncodePageToken(int64_t place, absl::string_view binding);
+// INVALID_ARGUMENT, reason PAGE_TOKEN, when it is not one of this list.
+absl::StatusOr<int64_t> DecodePageToken(absl::string_view token, absl::string_view binding);
+// What a page token is bound to: method, caller, and the request but for the page itself.
+std::string PageBinding(const google::protobuf::MethodDescriptor* method, const Caller& caller,
+                        const google::protobuf::Message& request);
+
+struct Page {
+  std::vector<std::unique_ptr<google::protobuf::Message>> rows;
+  std::string next_page_token;  // empty at the end
+};
+
+// The page that a kList or kSearch asks for, filtered to what the caller may see.
+absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan,
+                              const google::protobuf::Message& request);
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_RPC_PAGES_H_

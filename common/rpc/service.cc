@@ -1,0 +1,442 @@
+#include "common/rpc/service.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/notification.h"
+#include "common/log.h"
+#include "common/rpc/mask.h"
+#include "common/rpc/meter.h"
+#include "common/rpc/pages.h"
+#include "common/rpc/update.h"
+
+namespace linjuli {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::MethodDescriptor;
+using MessageOr = absl::StatusOr<std::unique_ptr<Message>>;
+
+namespace {
+
+constexpr char kChanges[] = "linjuli.changes.v1.Changes";
+int64_t ReplyKey(const Caller& caller, const std::string& method, const std::string& request_id) {
+  std::string hash = Sha256(absl::StrCat(caller.subject, "\n", method, "\n", request_id));
+  int64_t key;
+  std::memcpy(&key, hash.data(), sizeof(key));
+  return key & 0x7FFFFFFFFFFFFFFF;
+}
+
+std::string StringIn(const Message& message, const FieldDescriptor* field) {
+  return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
+}
+
+absl::Status WrongState(const Table& table, const Message& resource, const MethodPlan& plan,
+                        const std::vector<const MethodPlan*>& verbs) {
+  int state = table.StateIn(resource);
+  std::vector<std::string> allowed;
+  for (const MethodPlan* verb : verbs) {
+    if (verb->transition && verb->transition->From(state)) allowed.push_back(verb->verb);
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, "STATE",
+                absl::StrCat(table.NameIn(resource), " is ", table.StateName(state),
+                             "; then one may: ", absl::StrJoin(allowed, ", ")),
+                {{"from", table.StateName(state)},
+                 {"action", plan.verb},
+                 {"allowed", absl::StrJoin(allowed, ",")}});
+}
+
+absl::Status CheckEtag(const Table& table, const Message& resource, const std::string& etag) {
+  std::string current = StringIn(resource, table.etag_field);
+  if (etag.empty() || etag == current) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kAborted, "VERSION",
+                absl::StrCat(table.NameIn(resource),
+                             " was changed since you read it; read it again and decide anew"),
+                {{"current", current}});
+}
+
+}  // namespace
+
+// A call on its way. The store's job owns it, so that its address stays.
+struct Service::Running {
+  Call call;
+  Done done;
+  const MethodPlan* plan = nullptr;
+  std::shared_ptr<const Caller> caller;  // shared with the verifier's cache
+  absl::Time begun;
+  std::unique_ptr<Message> reply;
+};
+
+absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
+                                                        ServiceOptions options) {
+  LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(spec));
+  std::unique_ptr<Service> service(new Service(std::move(plan), std::move(options)));
+  for (const auto& method : service->plan_->methods) {
+    LJ_RETURN_IF_ERROR(service->validator_.Add(method->method->input_type()));
+  }
+  LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListChangesRequest::descriptor()));
+  LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListHistoryRequest::descriptor()));
+  StoreOptions store;
+  store.path = absl::StrCat(service->options_.data_dir, "/", service->name(), ".db");
+  store.service = service->name();
+  store.clock = service->options_.clock;
+  store.standard = service->options_.standard;
+  store.metrics = service->options_.metrics;
+  store.migrations = spec.migrations;
+  Schema schema;
+  for (const auto& table : service->plan_->schema.tables()) {
+    LJ_RETURN_IF_ERROR(schema.Add(table->type));
+  }
+  LJ_ASSIGN(service->store_, Store::Open(std::move(schema), std::move(store)));
+  if (service->options_.due_thread && !service->plan_->dues.empty()) {
+    service->due_thread_ = std::thread([s = service.get()] { s->WatchDue(); });
+  }
+  return service;
+}
+
+Service::Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options)
+    : plan_(std::move(plan)),
+      options_(std::move(options)),
+      validator_(options_.standard),
+      meter_(std::make_unique<Meter>(options_.metrics)) {}
+
+Service::~Service() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (due_thread_.joinable()) due_thread_.join();
+  store_.reset();  // answers what still waits, through this object
+}
+
+absl::StatusOr<std::shared_ptr<const Caller>> Service::Identify(absl::string_view token) const {
+  if (token.empty()) {
+    static const auto* const nobody = new std::shared_ptr<const Caller>(new Caller);
+    return *nobody;
+  }
+  return options_.verifier->Verify(token);
+}
+
+void Service::Start(Call call, Done done) {
+  auto running = std::make_unique<Running>();
+  running->call = std::move(call);
+  running->done = std::move(done);
+  running->begun = store_->Now();
+  auto caller = Identify(running->call.token);
+  if (!caller.ok()) return Finish(*running, caller.status());
+  running->caller = *std::move(caller);
+  const Message& request = *running->call.request;
+  const MethodDescriptor* method = running->call.method;
+  if (method->service()->full_name() == kChanges) {
+    if (auto valid = validator_.Check(request); !valid.ok()) return Finish(*running, valid);
+    return Finish(*running, method->name() == "ListHistory"
+                                ? ListHistory(*running->caller, request)
+                                : ListChanges(*running->caller, request));
+  }
+  auto found = plan_->by_method.find(method);
+  if (found == plan_->by_method.end()) {
+    return Finish(*running, Refuse(absl::StatusCode::kUnimplemented, "NO_METHOD",
+                                   absl::StrCat(method->full_name(), " is not served here")));
+  }
+  const MethodPlan& plan = *found->second;
+  running->plan = &plan;
+  if (auto status = plan.access.CheckRole(*running->caller); !status.ok()) {
+    return Finish(*running, status);
+  }
+  auto valid = validator_.Check(request,
+                                plan.kind == MethodKind::kBatchCreate ? plan.rows : nullptr);
+  if (!valid.ok()) return Finish(*running, valid);
+  if (store_->Now() >= running->call.deadline) {
+    return Finish(*running, Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                                   "the deadline had passed when the call arrived"));
+  }
+  plan.writes() ? StartWrite(plan, std::move(running)) : StartRead(plan, std::move(running));
+}
+
+void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running) {
+  Reply reply = absl::UnknownError("");
+  bool snapshot = plan.kind == MethodKind::kRead;
+  absl::Status read = store_->Read(*running->caller, snapshot, [&](Rx& rx) {
+    reply = RunRead(rx, plan, *running->call.request);
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return Finish(*running, read);
+  if (reply.ok()) Dress(*running->caller, plan, **reply);
+  Finish(*running, std::move(reply));
+}
+
+Reply Service::RunRead(Rx& rx, const MethodPlan& plan, const Message& request) {
+  switch (plan.kind) {
+    case MethodKind::kGet: {
+      std::unique_ptr<Message> resource(plan.response->New());
+      std::string name = StringIn(request, plan.name);
+      LJ_RETURN_IF_ERROR(rx.Load(*plan.table, name, *resource));
+      // Whoever may not see it is not told that it is there.
+      if (!plan.access.is_public() && plan.access.Find(rx.caller(), *resource) == nullptr) {
+        return NotFound(name);
+      }
+      return resource;
+    }
+    case MethodKind::kList:
+    case MethodKind::kSearch: {
+      LJ_ASSIGN(Page page, ReadPage(rx, plan, request));
+      std::unique_ptr<Message> reply(plan.response->New());
+      const auto* reflection = reply->GetReflection();
+      for (auto& row : page.rows) {
+        reflection->AddAllocatedMessage(reply.get(), plan.rows, row.release());
+      }
+      reflection->SetString(reply.get(), plan.next_page_token, page.next_page_token);
+      return reply;
+    }
+    default: {
+      if (!plan.access.is_public() && plan.access.Find(rx.caller(), request) == nullptr) {
+        return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
+                      "this lies outside the area you work for");
+      }
+      return plan.handler->read(rx, request);
+    }
+  }
+}
+
+void Service::StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running) {
+  Running* r = running.get();
+  Origin origin{r->caller.get(), plan.method->full_name(),
+                StringIn(*r->call.request, plan.request_id)};
+  store_->Write(
+      std::move(origin), r->call.deadline,
+      [this, &plan, r](Tx& tx) { return RunWrite(tx, plan, *r); },
+      [this, &plan, owned = std::move(running)](absl::Status status) {
+        if (!status.ok()) return Finish(*owned, std::move(status));
+        Dress(*owned->caller, plan, *owned->reply);
+        Finish(*owned, std::move(owned->reply));
+      });
+}
+
+absl::Status Service::RunWrite(Tx& tx, const MethodPlan& plan, Running& running) {
+  LJ_ASSIGN(running.reply, Once(tx, plan, *running.call.request));
+  return absl::OkStatus();
+}
+
+MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) {
+  std::string request_id = StringIn(request, plan.request_id);
+  if (request_id.empty()) return Apply(tx, plan, request);
+  int64_t key = ReplyKey(tx.caller(), plan.method->full_name(), request_id);
+  std::string hash = Sha256(request.SerializeAsString()).substr(0, 16);
+  LJ_ASSIGN(std::optional<StoredReply> stored, tx.log().FindReply(key));
+  if (stored.has_value()) {
+    if (stored->body_hash != hash) {
+      return Refuse(absl::StatusCode::kAlreadyExists, "IDEMPOTENCY_CONFLICT",
+                    "this request id was used for another request; use a new one",
+                    {{"request_id", request_id}});
+    }
+    std::string bytes;
+    if (stored->reply.has_value()) {
+      bytes = *stored->reply;
+    } else {
+      LJ_ASSIGN(auto changes, ReadChanges(tx.db(), stored->sequence - 1, 1));
+      LJ_CHECK(changes.size() == 1);
+      bytes = changes[0].snapshot().value();
+    }
+    std::unique_ptr<Message> reply(plan.response->New());
+    LJ_CHECK(reply->ParseFromString(bytes));
+    return reply;
+  }
+  int64_t before = tx.log().sequence();
+  LJ_ASSIGN(std::unique_ptr<Message> reply, Apply(tx, plan, request));
+  // A call without an effect may be made again.
+  if (tx.log().sequence() == before) return reply;
+  bool is_snapshot = plan.table != nullptr && reply->GetDescriptor() == plan.table->type &&
+                     plan.kind != MethodKind::kWrite && tx.log().sequence() == before + 1;
+  LJ_RETURN_IF_ERROR(tx.log().SaveReply(
+      key, hash,
+      is_snapshot ? std::nullopt : std::optional<std::string>(reply->SerializeAsString())));
+  return reply;
+}
+
+MessageOr Service::Apply(Tx& tx, const MethodPlan& plan, const Message& request) {
+  switch (plan.kind) {
+    case MethodKind::kCreate:
+      return Make(tx, plan, request);
+    case MethodKind::kBatchCreate:
+      return MakeMany(tx, plan, request);
+    case MethodKind::kVerb:
+    case MethodKind::kUpdate:
+      return Change(tx, plan, request);
+    default:
+      if (plan.access.Find(tx.caller(), request) == nullptr) {
+        return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
+                      "this lies outside the area you work for");
+      }
+      return plan.handler->write(tx, request);
+  }
+}
+
+MessageOr Service::Make(Tx& tx, const MethodPlan& plan, const Message& request) {
+  const Table& table = *plan.table;
+  std::unique_ptr<Message> resource(plan.response->New());
+  resource->CopyFrom(request.GetReflection()->GetMessage(request, plan.resource));
+  if (!table.NameIn(*resource).empty()) {
+    return RefuseFields({{plan.resource->name() + ".name", "OUTPUT_ONLY",
+                          "is given by the service; leave it out"}});
+  }
+  tx.Name(table, *resource, StringIn(request, plan.parent));
+  SetTime(*resource, table.create_time_field, tx.now());
+  if (plan.transition.has_value()) {
+    resource->GetReflection()->SetEnumValue(resource.get(), table.state_field,
+                                            plan.transition->to[0]);
+    tx.Declare(table.type, &*plan.transition);
+  }
+  if (plan.handler != nullptr) {
+    LJ_RETURN_IF_ERROR(plan.handler->verb(tx, request, *resource));
+  }
+  // After the handler, which sets whom the new resource belongs to.
+  if (plan.access.Find(tx.caller(), *resource) == nullptr) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
+                  "this lies outside the area or organisation you work for");
+  }
+  LJ_RETURN_IF_ERROR(tx.Insert(table, *resource, StringIn(request, plan.parent)));
+  return resource;
+}
+
+MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request) {
+  const Table& table = *plan.table;
+  std::unique_ptr<Message> resource(plan.response->New());
+  const Message* sent = plan.kind == MethodKind::kUpdate
+                            ? &request.GetReflection()->GetMessage(request, plan.resource)
+                            : nullptr;
+  std::string name = sent ? table.NameIn(*sent) : StringIn(request, plan.name);
+  LJ_RETURN_IF_ERROR(tx.Load(table, name, *resource));
+  if (plan.access.Find(tx.caller(), *resource) == nullptr) {
+    auto get = plan_->gets.find(&table);
+    bool may_know = get != plan_->gets.end() &&
+                    get->second->access.Find(tx.caller(), *resource) != nullptr;
+    if (!may_know) return NotFound(name);
+    return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
+                  absl::StrCat("you may read ", name, ", but ", plan.verb, " is not yours to do"));
+  }
+  LJ_RETURN_IF_ERROR(CheckEtag(table, *resource,
+                               sent ? StringIn(*sent, table.etag_field)
+                                    : StringIn(request, plan.etag)));
+  int state = table.StateIn(*resource);
+  if (plan.transition.has_value() && !plan.transition->From(state)) {
+    return WrongState(table, *resource, plan, plan_->verbs.at(&table));
+  }
+  LJ_RETURN_IF_ERROR(plan.access.CheckFourEyes(tx.caller(), *resource));
+  if (sent != nullptr) {
+    LJ_RETURN_IF_ERROR(ApplyMask(*sent, request, plan.update_mask, *resource));
+  }
+  if (plan.transition.has_value()) {
+    tx.Declare(table.type, &*plan.transition);
+    if (plan.transition->to.size() == 1) {
+      resource->GetReflection()->SetEnumValue(resource.get(), table.state_field,
+                                              plan.transition->to[0]);
+    }
+  }
+  if (plan.handler != nullptr) {
+    LJ_RETURN_IF_ERROR(plan.handler->verb(tx, request, *resource));
+  }
+  LJ_RETURN_IF_ERROR(tx.Write(table, *resource));
+  return resource;
+}
+
+MessageOr Service::MakeMany(Tx& tx, const MethodPlan& plan, const Message& request) {
+  std::unique_ptr<Message> reply(plan.response->New());
+  const auto* reflection = request.GetReflection();
+  for (int i = 0; i < reflection->FieldSize(request, plan.rows); ++i) {
+    const Message& row = reflection->GetRepeatedMessage(request, plan.rows, i);
+    Message* result = reply->GetReflection()->AddMessage(reply.get(), plan.results);
+    tx.set_request_id(StringIn(row, plan.each->request_id));
+    absl::Status status = validator_.Check(row);
+    MessageOr made = status.ok() ? tx.Nested([&] { return Once(tx, *plan.each, row); })
+                                 : MessageOr(status);
+    if (made.ok()) {
+      result->GetReflection()->SetAllocatedMessage(result, made->release(), plan.result_resource);
+      continue;
+    }
+    status = made.status();
+    if (ReasonOf(status) == "DISK_FULL" || ReasonOf(status) == kHalfDone) return status;
+    if (options_.standard != nullptr) {
+      Localize(status, "zh-CN", options_.standard->Text(ReasonOf(status), "zh-CN"));
+    }
+    result->GetReflection()->MutableMessage(result, plan.result_error)->CopyFrom(ToProto(status));
+  }
+  return reply;
+}
+
+void Service::Dress(const Caller& caller, const MethodPlan& plan, Message& reply) const {
+  const auto* reflection = reply.GetReflection();
+  switch (plan.kind) {
+    case MethodKind::kList:
+    case MethodKind::kSearch:
+      for (int i = 0; i < reflection->FieldSize(reply, plan.rows); ++i) {
+        DressResource(caller, plan.access, *plan.table,
+                      *reflection->MutableRepeatedMessage(&reply, plan.rows, i));
+      }
+      return;
+    case MethodKind::kBatchCreate:
+      for (int i = 0; i < reflection->FieldSize(reply, plan.results); ++i) {
+        Message* row = reflection->MutableRepeatedMessage(&reply, plan.results, i);
+        if (!row->GetReflection()->HasField(*row, plan.result_resource)) continue;
+        DressResource(caller, plan.each->access, *plan.table,
+                      *row->GetReflection()->MutableMessage(row, plan.result_resource));
+      }
+      return;
+    case MethodKind::kRead:
+    case MethodKind::kWrite:
+      return;
+    default:
+      DressResource(caller, plan.access, *plan.table, reply);
+  }
+}
+
+void Service::DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
+                            Message& resource) const {
+  // A verb may take the resource out of the caller's sight; then it is masked like a stranger's.
+  const Way* way = access.Find(caller, resource);
+  if (table.actions_field != nullptr) {
+    auto verbs = plan_->verbs.find(&table);
+    int state = table.StateIn(resource);
+    if (verbs != plan_->verbs.end()) {
+      for (const MethodPlan* verb : verbs->second) {
+        if (verb->transition && !verb->transition->From(state)) continue;
+        if (verb->access.Find(caller, resource) == nullptr) continue;
+        if (!verb->access.FourEyesHold(caller, resource)) continue;
+        resource.GetReflection()->AddString(&resource, table.actions_field, verb->verb);
+      }
+    }
+  }
+  if (!access.is_public() && (way == nullptr || way->masked)) MaskPersonal(resource);
+}
+
+void Service::Finish(Running& running, Reply reply) {
+  absl::Status status = reply.status();
+  if (!status.ok() && options_.standard != nullptr) {
+    std::string text = options_.standard->Text(ReasonOf(status), "zh-CN");
+    if (!text.empty()) Localize(status, "zh-CN", text);
+  }
+  absl::Duration took = store_->Now() - running.begun;
+  meter_->Count(running.call.method, status.code(), took);
+  if (!status.ok() || took > absl::Seconds(1)) {
+    LogCall({running.call.trace, running.call.method->full_name(),
+             running.caller ? running.caller->subject : "", status, took});
+  }
+  if (status.ok()) {
+    running.done(std::move(reply));
+  } else {
+    running.done(std::move(status));
+  }
+}
+
+Reply CallAndWait(Backend& backend, Call call) {
+  Reply result = absl::UnknownError("");
+  absl::Notification done;
+  backend.Start(std::move(call), [&](Reply reply) {
+    result = std::move(reply);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return result;
+}
+
+}  // namespace linjuli

@@ -1,0 +1,112 @@
+// A running service: its store, and the one pipeline that carries out every call on it, whatever
+// door the call came through:
+//
+//   identify → authorize → validate → begin → replay? → load, etag, transition → handler →
+//   changes and reply → commit
+//
+// A read runs where it arrives; a write runs on the store's writer thread and is answered there
+// after its commit.
+#ifndef LINJULI_COMMON_RPC_SERVICE_H_
+#define LINJULI_COMMON_RPC_SERVICE_H_
+
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/synchronization/mutex.h"
+#include "common/auth/verifier.h"
+#include "common/changes/source.h"
+#include "common/clock.h"
+#include "common/rpc/call.h"
+#include "common/rpc/plan.h"
+#include "common/rpc/registry.h"
+#include "common/rpc/validate.h"
+#include "common/standard/standard.h"
+#include "common/store/store.h"
+
+namespace linjuli {
+
+struct ServiceOptions {
+  std::string data_dir;  // the store is data_dir/NAME.db
+  Clock* clock = Clock::Real();
+  Verifier* verifier = nullptr;             // outlives the service
+  const Standard* standard = nullptr;       // outlives the service; tests may leave it out
+  prometheus::Registry* metrics = nullptr;  // outlives the service; null: none are kept
+  // False: due times pass only when RunDue is called. For tests with a fake clock.
+  bool due_thread = true;
+};
+
+// Thread-safe.
+class Service : public Backend, public ChangeSource {
+ public:
+  // INVALID_ARGUMENT with every defect of the declarations; UNAVAILABLE when the store is in use.
+  static absl::StatusOr<std::unique_ptr<Service>> Start(const ServiceSpec& spec,
+                                                        ServiceOptions options);
+  ~Service() override;
+
+  // Also takes linjuli.changes.v1.Changes.ListChanges and ListHistory of its own store.
+  void Start(Call call, Done done) override;
+
+  // This, when the token's caller may follow the changes.
+  absl::StatusOr<ChangeSource*> Follow(absl::string_view token);
+  // The changes with personal fields masked, as they may leave the service.
+  absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
+  void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
+
+  // Calls OnDue for every resource whose time has passed; returns how many. Each in a transaction
+  // of its own, each once for a time, whatever stops in between.
+  int RunDue();
+
+  const std::string& name() const { return plan_->name; }
+  const ServicePlan& plan() const { return *plan_; }
+  Store& store() { return *store_; }
+
+ private:
+  struct Running;
+  class Meter;
+  Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options);
+
+  absl::StatusOr<std::shared_ptr<const Caller>> Identify(absl::string_view token) const;
+  void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
+  void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
+  Reply RunRead(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request);
+  absl::Status RunWrite(Tx& tx, const MethodPlan& plan, Running& running);
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Apply(
+      Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Make(
+      Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Change(
+      Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> MakeMany(
+      Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
+  // Once a request id was used: the same reply again, or a conflict. Nothing: it is new.
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Once(
+      Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
+  // Masks what the caller may not see and adds what the caller may do.
+  void Dress(const Caller& caller, const MethodPlan& plan, google::protobuf::Message& reply) const;
+  void DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
+                     google::protobuf::Message& resource) const;
+  Reply ListChanges(const Caller& caller, const google::protobuf::Message& request);
+  Reply ListHistory(const Caller& caller, const google::protobuf::Message& request);
+  void Finish(Running& running, Reply reply);
+  bool RunOneDue(const Table& table, const Handler& handler, int64_t id);
+  void WatchDue();
+
+  const std::unique_ptr<ServicePlan> plan_;
+  const ServiceOptions options_;
+  Validator validator_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Meter> meter_;
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread due_thread_;
+};
+
+// A gRPC client of one's own process, for tests: waits for the answer.
+Reply CallAndWait(Backend& backend, Call call);
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_RPC_SERVICE_H_

@@ -1,0 +1,29 @@
+// A resource as a row: its body, and beside it the columns that are looked up.
+#ifndef LINJULI_COMMON_STORE_ROW_H_
+#define LINJULI_COMMON_STORE_ROW_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/store/sqlite.h"
+#include "common/store/table.h"
+
+namespace linjuli {
+
+// Runs the table's insert_sql or update_sql. `body` is the resource, serialized.
+absl::Status WriteRow(Connection& db, const std::string& sql, const Table& table,
+                      const google::protobuf::Message& resource, int64_t id,
+                      absl::string_view body);
+
+// Adds the index words of a row's texts, or, with `remove`, takes them out.
+absl::Status WriteTextRow(Connection& db, const Table& table, int64_t id, absl::string_view grams,
+                          bool remove);
+
+// Fills a new table, and its text index, from temp.old(id, body).
+absl::Status RefillTable(Connection& db, const Table& table);
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_STORE_ROW_H_

@@ -1,0 +1,384 @@
+#include "common/store/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/notification.h"
+#include "common/failpoint.h"
+#include "common/random.h"
+#include "common/store/row.h"
+
+namespace linjuli {
+namespace {
+
+constexpr size_t kMaxQueue = 4096;
+constexpr size_t kMaxBatch = 512;
+// Pages of the log at which the writer copies it into the file: when nothing waits, and at once.
+constexpr int kIdleCheckpoint = 2000;
+constexpr int kForcedCheckpoint = 16000;
+constexpr size_t kMaxIdleReaders = 8;
+
+const Caller& Nobody() {
+  static const Caller* const nobody = new Caller;
+  return *nobody;
+}
+
+prometheus::Histogram* NewHistogram(const StoreOptions& options, const char* name,
+                                    const char* help, const std::vector<double>& buckets) {
+  if (options.metrics == nullptr) return nullptr;
+  return &prometheus::BuildHistogram()
+              .Name(name)
+              .Help(help)
+              .Register(*options.metrics)
+              .Add({{"service", options.service}}, buckets);
+}
+
+}  // namespace
+
+Store::Store(Schema schema, StoreOptions options)
+    : schema_(std::move(schema)), options_(std::move(options)) {
+  const std::vector<double> seconds = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3};
+  queue_wait_ = NewHistogram(options_, "linjuli_store_queue_wait_seconds",
+                             "Time a write waited for the writer.", seconds);
+  batch_size_ = NewHistogram(options_, "linjuli_store_batch_size",
+                             "Writes that shared one commit.", {1, 2, 4, 8, 16, 32, 64, 128, 256});
+  commit_time_ = NewHistogram(options_, "linjuli_store_commit_seconds",
+                              "Time of a commit with its sync.", seconds);
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(Schema schema, StoreOptions options) {
+  std::unique_ptr<Store> store(new Store(std::move(schema), std::move(options)));
+  const std::string& path = store->options_.path;
+  store->lock_fd_ = open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (store->lock_fd_ < 0) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot create ", path, ".lock"));
+  }
+  if (flock(store->lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+    return Refuse(absl::StatusCode::kUnavailable, "LOCKED",
+                  absl::StrCat(path, " is in use by another process; stop that one first"));
+  }
+  LJ_ASSIGN(store->writer_, Connection::Open(path, Connection::Access::kWrite));
+  LJ_RETURN_IF_ERROR(store->Install());
+  LJ_ASSIGN(ChangeLog log, ChangeLog::Open(*store->writer_));
+  store->log_ = std::make_unique<ChangeLog>(std::move(log));
+  store->epoch_ = store->log_->epoch();
+  store->committed_ = store->log_->sequence();
+  int64_t last = 0;
+  for (const auto& table : store->schema_.tables()) {
+    StatementScope find(store->writer_->Prepare(absl::StrCat("SELECT max(id) FROM ", table->name)));
+    LJ_ASSIGN(bool row, find->Step());
+    if (row) last = std::max(last, find->Int(0));
+  }
+  store->ids_ = IdSource(last);
+  store->writer_->Seal();
+  store->thread_ = std::thread([s = store.get()] { s->Run(); });
+  return store;
+}
+
+Store::~Store() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+  std::vector<Waiter> waiters;
+  {
+    absl::MutexLock lock(&waiters_mutex_);
+    waiters.swap(waiters_);
+  }
+  for (auto& waiter : waiters) waiter.wake();
+  if (writer_ != nullptr) writer_->Checkpoint().IgnoreError();
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+absl::Status Store::Install() {
+  LJ_RETURN_IF_ERROR(writer_->Exec("BEGIN IMMEDIATE"));
+  bool fresh = false;
+  {
+    StatementScope find(
+        writer_->Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name='meta'"));
+    LJ_ASSIGN(bool there, find->Step());
+    fresh = !there;
+  }
+  if (fresh) {
+    for (const auto& sql : ChangeLog::Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
+    std::string epoch = absl::BytesToHexString(RandomBytes(8));
+    LJ_RETURN_IF_ERROR(writer_->Prepare("INSERT INTO meta(key,value) VALUES('epoch',?1)")
+                           .Bind(1, epoch)
+                           .Run());
+  }
+  for (const auto& table : schema_.tables()) LJ_RETURN_IF_ERROR(InstallTable(*table));
+  int64_t done = 0;
+  {
+    StatementScope find(writer_->Prepare("SELECT value FROM meta WHERE key='migrations'"));
+    LJ_ASSIGN(bool row, find->Step());
+    if (row) done = std::stoll(find->Text(0));
+  }
+  if (done > static_cast<int64_t>(options_.migrations.size())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.path, " was written by a newer version of this program"));
+  }
+  for (size_t i = done; i < options_.migrations.size(); ++i) {
+    LJ_RETURN_IF_ERROR(writer_->Exec(options_.migrations[i]));
+  }
+  std::string count = absl::StrCat(options_.migrations.size());
+  LJ_RETURN_IF_ERROR(
+      writer_->Prepare("INSERT OR REPLACE INTO meta(key,value) VALUES('migrations',?1)")
+          .Bind(1, count)
+          .Run());
+  return writer_->Exec("COMMIT");
+}
+
+// A table whose declaration has changed is built anew from its bodies, which never change form.
+absl::Status Store::InstallTable(const Table& table) {
+  std::string key = absl::StrCat("schema.", table.name);
+  std::string schema = absl::StrJoin(table.Schema(), ";");
+  std::string stands;
+  {
+    StatementScope find(writer_->Prepare("SELECT value FROM meta WHERE key=?1"));
+    find->Bind(1, key);
+    LJ_ASSIGN(bool row, find->Step());
+    if (row) stands = find->Text(0);
+  }
+  if (stands == schema) return absl::OkStatus();
+  bool rebuild = !stands.empty();
+  if (rebuild) {
+    LJ_RETURN_IF_ERROR(writer_->Exec(
+        absl::StrCat("CREATE TEMP TABLE old AS SELECT id,body FROM main.", table.name,
+                     ";DROP TABLE main.", table.name, ";DROP TABLE IF EXISTS main.", table.name,
+                     "_text")));
+  }
+  for (const auto& sql : table.Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
+  if (rebuild) {
+    LJ_RETURN_IF_ERROR(RefillTable(*writer_, table));
+    LJ_RETURN_IF_ERROR(writer_->Exec("DROP TABLE temp.old"));
+  }
+  return writer_->Prepare("INSERT OR REPLACE INTO meta(key,value) VALUES(?1,?2)")
+      .Bind(1, key)
+      .Bind(2, schema)
+      .Run();
+}
+
+void Store::Write(Origin origin, absl::Time deadline, Work work, Written written) {
+  auto job = std::make_unique<Job>();
+  job->origin = std::move(origin);
+  job->deadline = deadline;
+  job->queued = options_.clock->Now();
+  job->work = std::move(work);
+  job->written = std::move(written);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!stopping_ && queue_.size() < kMaxQueue) {
+      queue_.push_back(std::move(job));
+      return;
+    }
+  }
+  job->written(Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                      "too many writes wait; try again in a second"));
+}
+
+absl::Status Store::WriteAndWait(Origin origin, Work work) {
+  absl::Status result;
+  absl::Notification done;
+  Write(std::move(origin), absl::InfiniteFuture(), std::move(work), [&](absl::Status status) {
+    result = std::move(status);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return result;
+}
+
+absl::Status Store::Checkpoint() {
+  // An empty job behind everything that waits; the writer copies the log when it comes to it.
+  {
+    absl::MutexLock lock(&mutex_);
+    checkpoint_asked_ = true;
+  }
+  return WriteAndWait({&Nobody(), "checkpoint", ""}, [](Tx&) { return absl::OkStatus(); });
+}
+
+void Store::Run() {
+  std::vector<std::unique_ptr<Job>> batch;
+  while (true) {
+    bool idle = false;
+    bool asked = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return !queue_.empty() || stopping_;
+      };
+      idle = !ready();
+      if (idle && wal_pages_.load() < kIdleCheckpoint) mutex_.Await(absl::Condition(&ready));
+      if (stopping_ && queue_.empty()) return;
+      while (!queue_.empty() && batch.size() < kMaxBatch) {
+        batch.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+      asked = checkpoint_asked_;
+      checkpoint_asked_ = false;
+    }
+    if (!batch.empty()) RunBatch(batch);
+    batch.clear();
+    CheckpointWhenDue(idle || asked);
+  }
+}
+
+void Store::CheckpointWhenDue(bool idle) {
+  int pages = writer_->wal_pages();
+  if (pages >= kForcedCheckpoint || (idle && pages > 0)) {
+    absl::Status status = writer_->Checkpoint();
+    LJ_CHECK(status.ok() || ReasonOf(status) == "DISK_FULL", std::string(status.message()));
+  }
+  wal_pages_ = writer_->wal_pages();
+}
+
+void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
+  absl::Time begun = options_.clock->Now();
+  auto mark = log_->mark();
+  absl::Status status = writer_->Exec("BEGIN IMMEDIATE");
+  if (status.ok()) {
+    status = RunJobs(batch, false);
+    if (ReasonOf(status) == kHalfDone) {
+      // Each is a deterministic function of the store and its request, so running it again is safe.
+      status = writer_->Exec("ROLLBACK");
+      log_->Return(mark);
+      if (status.ok()) status = writer_->Exec("BEGIN IMMEDIATE");
+      if (status.ok()) status = RunJobs(batch, true);
+    }
+  }
+  if (status.ok()) {
+    LJ_FAILPOINT("store.before_commit");
+    absl::Time sync = options_.clock->Now();
+    status = writer_->Exec("COMMIT");
+    if (commit_time_) {
+      commit_time_->Observe(absl::ToDoubleSeconds(options_.clock->Now() - sync));
+    }
+    LJ_FAILPOINT("store.after_commit");
+  }
+  if (!status.ok()) {
+    // After anything but a full disk nobody knows what is on it: stop, and read it again.
+    LJ_CHECK(ReasonOf(status) == "DISK_FULL", std::string(status.message()));
+    if (writer_->in_transaction()) writer_->Exec("ROLLBACK").IgnoreError();
+    log_->Return(mark);
+  }
+  committed_ = log_->sequence();
+  if (batch_size_) batch_size_->Observe(static_cast<double>(batch.size()));
+  for (auto& job : batch) {
+    if (queue_wait_) queue_wait_->Observe(absl::ToDoubleSeconds(begun - job->queued));
+    job->written(status.ok() ? std::move(job->status) : status);
+  }
+  std::vector<Waiter> woken;
+  {
+    absl::MutexLock lock(&waiters_mutex_);
+    for (size_t i = 0; i < waiters_.size();) {
+      if (waiters_[i].after < committed_.load()) {
+        woken.push_back(std::move(waiters_[i]));
+        waiters_[i] = std::move(waiters_.back());
+        waiters_.pop_back();
+      } else {
+        ++i;
+      }
+    }
+  }
+  for (auto& waiter : woken) waiter.wake();
+}
+
+absl::Status Store::RunJobs(std::vector<std::unique_ptr<Job>>& batch, bool savepoints) {
+  for (auto& job : batch) {
+    int64_t writes = 0;
+    job->status = RunJob(*job, savepoints, writes);
+    if (job->status.ok()) continue;
+    std::string reason = ReasonOf(job->status);
+    // The first ends the whole batch: on a full disk SQLite may have rolled back by itself.
+    if (reason == "DISK_FULL" || reason == "STORE") return job->status;
+    if (writes > 0 && !savepoints) {
+      return Refuse(absl::StatusCode::kAborted, kHalfDone, "a write failed half done");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::RunJob(Job& job, bool savepoint, int64_t& writes) {
+  absl::Time now = options_.clock->Now();
+  if (now >= job.deadline) {
+    return Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                  "the deadline passed before the call began; nothing was done");
+  }
+  auto mark = log_->mark();
+  if (savepoint) LJ_RETURN_IF_ERROR(writer_->Exec("SAVEPOINT job"));
+  Tx tx(*writer_, schema_, options_.standard, now, job.origin, *log_, ids_, savepoint);
+  absl::Status status = job.work(tx);
+  writes = tx.writes();
+  if (!savepoint || !writer_->in_transaction()) return status;
+  if (!status.ok()) {
+    log_->Return(mark);
+    LJ_RETURN_IF_ERROR(writer_->Exec("ROLLBACK TO job"));
+  }
+  LJ_RETURN_IF_ERROR(writer_->Exec("RELEASE job"));
+  return status;
+}
+
+std::unique_ptr<Connection> Store::TakeReader() {
+  {
+    absl::MutexLock lock(&readers_mutex_);
+    if (!readers_.empty()) {
+      auto reader = std::move(readers_.back());
+      readers_.pop_back();
+      return reader;
+    }
+  }
+  auto opened = Connection::Open(options_.path, Connection::Access::kRead);
+  return opened.ok() ? *std::move(opened) : nullptr;
+}
+
+void Store::GiveReader(std::unique_ptr<Connection> reader) {
+  absl::MutexLock lock(&readers_mutex_);
+  if (readers_.size() < kMaxIdleReaders) readers_.push_back(std::move(reader));
+}
+
+absl::Status Store::Read(const Caller& caller, bool snapshot,
+                         absl::FunctionRef<absl::Status(Rx&)> read) {
+  auto db = TakeReader();
+  if (db == nullptr) {
+    return Refuse(absl::StatusCode::kUnavailable, "UNAVAILABLE", "the store cannot be read now");
+  }
+  Rx rx(*db, schema_, options_.standard, options_.clock->Now(), caller);
+  if (snapshot) LJ_RETURN_IF_ERROR(db->Prepare("BEGIN").Run());
+  absl::Status status = read(rx);
+  if (snapshot) LJ_RETURN_IF_ERROR(db->Prepare("COMMIT").Run());
+  GiveReader(std::move(db));
+  return status;
+}
+
+absl::StatusOr<ChangeBatch> Store::Read(absl::string_view epoch, int64_t after, int limit) {
+  if (!epoch.empty() && epoch != epoch_) {
+    return Refuse(absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
+                  "this log was restored since; read everything again from 0",
+                  {{"epoch", epoch_}});
+  }
+  ChangeBatch batch;
+  batch.epoch = epoch_;
+  if (after >= committed_.load()) return batch;
+  LJ_RETURN_IF_ERROR(Read(Nobody(), false, [&](Rx& rx) {
+    LJ_ASSIGN(batch.changes, ReadChanges(rx.db(), after, limit));
+    return absl::OkStatus();
+  }));
+  return batch;
+}
+
+void Store::Notify(int64_t after, absl::AnyInvocable<void()> wake) {
+  {
+    absl::MutexLock lock(&waiters_mutex_);
+    if (after >= committed_.load()) {
+      waiters_.push_back({after, std::move(wake)});
+      return;
+    }
+  }
+  wake();
+}
+
+}  // namespace linjuli

@@ -1,0 +1,128 @@
+// One service's store: one SQLite file with one writer thread and a pool of readers.
+//
+// Writes queue up; the writer takes what waits, runs all of it in one transaction, commits with one
+// sync, and only then answers. A write that fails rolls back alone. A commit is committed, refused
+// (the disk is full: nothing written), or unknown: then the process stops at once, and what is on
+// the disk decides at the next start. Nothing is ever acknowledged before it is durable.
+#ifndef LINJULI_COMMON_STORE_STORE_H_
+#define LINJULI_COMMON_STORE_STORE_H_
+
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "common/changes/log.h"
+#include "common/changes/source.h"
+#include "common/clock.h"
+#include "common/store/tx.h"
+
+namespace linjuli {
+
+struct StoreOptions {
+  std::string path;  // the file; "path.lock" lies beside it
+  std::string service;  // short name, a metric label
+  Clock* clock = Clock::Real();
+  const Standard* standard = nullptr;  // may be null in tests
+  // The service's own tables: each runs once, in order, in a transaction with the record of it.
+  std::vector<std::string> migrations;
+  prometheus::Registry* metrics = nullptr;
+};
+
+// Thread-safe.
+class Store : public ChangeSource {
+ public:
+  // Runs inside the transaction, perhaps twice; what it returns decides whether its writes stay.
+  using Work = absl::AnyInvocable<absl::Status(Tx&)>;
+  // Told on the writer thread after the commit: OK means durable.
+  using Written = absl::AnyInvocable<void(absl::Status)>;
+
+  // UNAVAILABLE, reason LOCKED, when another process has the file.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(Schema schema, StoreOptions options);
+  // Finishes what waits, then closes.
+  ~Store() override;
+
+  // RESOURCE_EXHAUSTED, reason OVERLOADED, when too much waits already. DEADLINE_EXCEEDED when the
+  // deadline passed before the work began: it is not run.
+  void Write(Origin origin, absl::Time deadline, Work work, Written written);
+  // The same, waiting for the end. For start-up, operations and tests.
+  absl::Status WriteAndWait(Origin origin, Work work);
+
+  // Runs `read` on a reader's connection, on the calling thread. With `snapshot` all its statements
+  // see one state.
+  absl::Status Read(const Caller& caller, bool snapshot,
+                    absl::FunctionRef<absl::Status(Rx&)> read);
+
+  absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
+  void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
+
+  const Schema& schema() const { return schema_; }
+  absl::Time Now() const { return options_.clock->Now(); }
+  // Copies the log into the file; for a clean end.
+  absl::Status Checkpoint();
+  int64_t wal_bytes() const { return wal_pages_.load() * 4096; }
+
+ private:
+  struct Job {
+    Origin origin;
+    absl::Time deadline;
+    absl::Time queued;
+    Work work;
+    Written written;
+    absl::Status status;
+  };
+  struct Waiter {
+    int64_t after;
+    absl::AnyInvocable<void()> wake;
+  };
+
+  Store(Schema schema, StoreOptions options);
+  absl::Status Install();
+  absl::Status InstallTable(const Table& table);
+  void Run();
+  void RunBatch(std::vector<std::unique_ptr<Job>>& batch);
+  // Runs every job of the batch in the running transaction. An error voids the whole batch:
+  // reason HALF_DONE when a job left writes behind and all must run again with savepoints.
+  absl::Status RunJobs(std::vector<std::unique_ptr<Job>>& batch, bool savepoints);
+  absl::Status RunJob(Job& job, bool savepoint, int64_t& writes);
+  void CheckpointWhenDue(bool idle);
+  std::unique_ptr<Connection> TakeReader();
+  void GiveReader(std::unique_ptr<Connection> reader);
+
+  const Schema schema_;
+  const StoreOptions options_;
+  int lock_fd_ = -1;
+  std::unique_ptr<Connection> writer_;
+  std::unique_ptr<ChangeLog> log_;
+  IdSource ids_;
+  std::atomic<int64_t> committed_{0};
+  std::atomic<int64_t> wal_pages_{0};
+  std::string epoch_;
+
+  absl::Mutex mutex_;
+  std::deque<std::unique_ptr<Job>> queue_ ABSL_GUARDED_BY(mutex_);
+  bool checkpoint_asked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Mutex waiters_mutex_;
+  std::vector<Waiter> waiters_ ABSL_GUARDED_BY(waiters_mutex_);
+  absl::Mutex readers_mutex_;
+  std::vector<std::unique_ptr<Connection>> readers_ ABSL_GUARDED_BY(readers_mutex_);
+
+  prometheus::Histogram* queue_wait_ = nullptr;
+  prometheus::Histogram* batch_size_ = nullptr;
+  prometheus::Histogram* commit_time_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_STORE_STORE_H_

@@ -1,0 +1,113 @@
+// How a message with (linjuli.stored) lies in the store: one table with its serialized body and,
+// beside it, plain columns for what is looked up. Built once from the descriptor; immutable.
+#ifndef LINJULI_COMMON_STORE_TABLE_H_
+#define LINJULI_COMMON_STORE_TABLE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "linjuli/options.pb.h"
+
+namespace linjuli {
+
+// A field reached through singular messages, as "referral.to". Empty: not there.
+using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
+absl::StatusOr<FieldPath> FindPath(const google::protobuf::Descriptor* type,
+                                   absl::string_view dotted);
+// The message that holds the path's last field; null when one on the way is not set.
+const google::protobuf::Message* HolderOf(const google::protobuf::Message& message,
+                                          const FieldPath& path);
+// The text of the string or enum name at a path, empty where it is not set.
+std::string TextAt(const google::protobuf::Message& message, const FieldPath& path);
+
+// Timestamps, both ways. A timestamp that is not set is InfinitePast.
+absl::Time TimeAt(const google::protobuf::Message& message, const FieldPath& path);
+void SetTime(google::protobuf::Message& message, const google::protobuf::FieldDescriptor* field,
+             absl::Time time);
+
+// A declared move of the state, "RECEIVED | CLAIMED -> REFUSED".
+struct Transition {
+  // INVALID_ARGUMENT when it cannot be read or names a state that the enum lacks.
+  static absl::StatusOr<Transition> Parse(absl::string_view text,
+                                          const google::protobuf::EnumDescriptor* states);
+  bool From(int state) const { return from >> state & 1; }
+  bool Allows(int before, int after) const;
+
+  uint64_t from = 0;    // bit 1 << state; bit 0 alone: a new resource
+  std::vector<int> to;  // empty: the state stays
+};
+
+struct Column {
+  std::string name;
+  FieldPath path;
+  bool text = false;      // else an integer: enum, bool, number, or microseconds of a timestamp
+  bool division = false;  // has a second column with the town, nine digits
+};
+
+class Table {
+ public:
+  // INVALID_ARGUMENT names the message and what is wrong with its declaration.
+  static absl::StatusOr<std::unique_ptr<Table>> From(const google::protobuf::Descriptor* type);
+
+  // The id in a name of this table's pattern, nothing when it is not one.
+  std::optional<int64_t> IdOf(absl::string_view name) const;
+  std::string NameOf(absl::string_view parent, int64_t id) const;
+  // The name's parent, "calls/…" of "calls/…/bids/…"; empty for a top-level resource.
+  static absl::string_view ParentOf(absl::string_view name);
+
+  // CREATE statements; a changed declaration is seen by their text.
+  std::vector<std::string> Schema() const;
+
+  const Column* FindColumn(absl::string_view field) const;
+
+  const google::protobuf::Descriptor* type;
+  const google::protobuf::Message* prototype;  // of the generated type
+  Stored stored;
+  std::string name;        // "need"
+  std::string collection;  // "needs", the last one of the pattern
+  bool nested = false;
+  std::vector<Column> columns;
+  std::vector<std::vector<const Column*>> indexes;
+  std::vector<const Column*> uniques;
+  FieldPath area, owner, organization, due;
+  std::vector<FieldPath> texts;
+  bool texts_change = false;  // some text field is not immutable
+  // Fields whose values name other resources.
+  std::vector<FieldPath> references;
+  std::vector<Transition> transitions;  // of (linjuli.stored).transition
+  // Standard fields; null where the message has none.
+  const google::protobuf::FieldDescriptor* name_field = nullptr;
+  const google::protobuf::FieldDescriptor* etag_field = nullptr;
+  const google::protobuf::FieldDescriptor* state_field = nullptr;
+  const google::protobuf::FieldDescriptor* create_time_field = nullptr;
+  const google::protobuf::FieldDescriptor* update_time_field = nullptr;
+  const google::protobuf::FieldDescriptor* actions_field = nullptr;
+
+  std::string NameIn(const google::protobuf::Message& message) const;
+  int StateIn(const google::protobuf::Message& message) const;  // 0 without states
+  std::string StateName(int state) const;
+  std::string TextsIn(const google::protobuf::Message& message) const;
+
+  // INSERT and UPDATE of a whole row; parameters in the order id, [parent], columns…, body.
+  std::string insert_sql, update_sql, get_sql;
+  // The text index; parameters id, grams.
+  std::string insert_text_sql, remove_text_sql;
+
+ private:
+  absl::Status AddColumn(absl::string_view field);
+  void Finish();
+  std::vector<std::string> pattern_;  // "needs", "{need}"
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_STORE_TABLE_H_

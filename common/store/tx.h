@@ -1,0 +1,194 @@
+// What a handler works with: `Rx` reads one snapshot, `Tx` reads and writes inside the writer's
+// transaction. Time, ids, the caller and the city's standard come from here, so that a handler is a
+// deterministic function of the store and its request, and may be run twice.
+#ifndef LINJULI_COMMON_STORE_TX_H_
+#define LINJULI_COMMON_STORE_TX_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/caller.h"
+#include "common/changes/log.h"
+#include "common/status.h"
+#include "common/store/id.h"
+#include "common/store/sqlite.h"
+#include "common/store/table.h"
+
+namespace linjuli {
+
+class Standard;
+
+// A write left something behind when it failed; the store runs it again with savepoints.
+inline constexpr char kHalfDone[] = "HALF_DONE";
+
+// The tables of one service. Immutable once the store is open.
+class Schema {
+ public:
+  absl::Status Add(const google::protobuf::Descriptor* type);
+  const Table* Find(const google::protobuf::Descriptor* type) const;
+  // The table to whose pattern a name belongs; null when none.
+  const Table* FindByName(absl::string_view name) const;
+  const std::vector<std::unique_ptr<Table>>& tables() const { return tables_; }
+
+ private:
+  std::vector<std::unique_ptr<Table>> tables_;
+};
+
+// On whose behalf a transaction runs.
+struct Origin {
+  const Caller* caller = nullptr;  // lives at least as long as the transaction
+  std::string method;              // full method name, or the handler's
+  std::string request_id;
+};
+
+class Rx {
+ public:
+  Rx(Connection& db, const Schema& schema, const Standard* standard, absl::Time now,
+     const Caller& caller)
+      : db_(db), schema_(schema), standard_(standard), now_(now), caller_(&caller) {}
+
+  absl::Time now() const { return now_; }
+  const Caller& caller() const { return *caller_; }
+  const Standard& standard() const { return *standard_; }
+
+  // NOT_FOUND when it is not there.
+  template <typename M>
+  absl::StatusOr<M> Get(absl::string_view name) {
+    M message;
+    LJ_RETURN_IF_ERROR(Load(TableOf<M>(), name, message));
+    return message;
+  }
+
+  // The oldest resources whose indexed field has this value, at most `limit`.
+  template <typename M>
+  absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value,
+                                      int limit) {
+    const Table& table = TableOf<M>();
+    LJ_ASSIGN(std::vector<std::string> bodies, FindBodies(table, field, value, limit));
+    std::vector<M> found(bodies.size());
+    for (size_t i = 0; i < bodies.size(); ++i) LJ_CHECK(found[i].ParseFromString(bodies[i]));
+    return found;
+  }
+
+  absl::Status Load(const Table& table, absl::string_view name,
+                    google::protobuf::Message& into);
+
+  // A statement on the service's own tables (its migrations), in SQL made of constants.
+  Statement& Sql(const std::string& sql) { return db_.Prepare(sql); }
+
+  const Schema& schema() const { return schema_; }
+  Connection& db() { return db_; }
+
+ protected:
+  template <typename M>
+  const Table& TableOf() {
+    const Table* table = schema_.Find(M::descriptor());
+    LJ_CHECK(table != nullptr, M::descriptor()->full_name() + " is not stored by this service");
+    return *table;
+  }
+  absl::StatusOr<std::vector<std::string>> FindBodies(const Table& table, absl::string_view field,
+                                                      absl::string_view value, int limit);
+
+  Connection& db_;
+  const Schema& schema_;
+  const Standard* standard_;
+  absl::Time now_;
+  const Caller* caller_;
+};
+
+class Tx : public Rx {
+ public:
+  Tx(Connection& db, const Schema& schema, const Standard* standard, absl::Time now, Origin origin,
+     ChangeLog& log, IdSource& ids, bool savepoints)
+      : Rx(db, schema, standard, now, *origin.caller),
+        savepoints_(savepoints),
+        origin_(std::move(origin)),
+        log_(log),
+        ids_(ids) {}
+
+  // A new id, for things that have no table of their own.
+  std::string NewId() { return EncodeId(ids_.Next(now_)); }
+
+  // The place in the change log that the next write takes: 1, 2, 3 …
+  int64_t sequence() const { return log_.next_sequence(); }
+
+  // Writes a resource that is there, with its change. `etag` and `update_time` are set here.
+  template <typename M>
+  absl::Status Put(M& resource) {
+    return Write(TableOf<M>(), resource);
+  }
+  // Gives the resource a name (under `parent`, where its pattern has one) and writes it.
+  template <typename M>
+  absl::Status Create(M& resource, absl::string_view parent = "") {
+    return Insert(TableOf<M>(), resource, parent);
+  }
+  // Moves the state. Put stops the process unless the running verb, or (linjuli.stored).transition,
+  // declares the move. A verb with one target needs no call: the runtime moves the resource.
+  template <typename M>
+  static void Move(M& resource, typename M::State state) {
+    resource.set_state(state);
+  }
+
+  // Runs a part whose failure must not undo the rest. Reason HALF_DONE, which must be passed on:
+  // the part failed after writing, and the whole call is about to be run again with savepoints.
+  template <typename F>
+  auto Nested(F part) -> decltype(part()) {
+    int64_t before = writes_;
+    auto mark = log_.mark();
+    if (savepoints_) LJ_RETURN_IF_ERROR(db_.Exec("SAVEPOINT part"));
+    auto result = part();
+    if (savepoints_ && db_.in_transaction()) {
+      if (!result.ok()) {
+        log_.Return(mark);
+        LJ_RETURN_IF_ERROR(db_.Exec("ROLLBACK TO part"));
+      }
+      LJ_RETURN_IF_ERROR(db_.Exec("RELEASE part"));
+    } else if (!result.ok() && writes_ != before && ReasonOf(result.status()) != "DISK_FULL") {
+      return Refuse(absl::StatusCode::kAborted, kHalfDone, "a part failed half done");
+    }
+    return result;
+  }
+
+  // For the runtime: the same by descriptor.
+  absl::Status Write(const Table& table, google::protobuf::Message& resource);
+  // Uses the resource's name where it has one already.
+  absl::Status Insert(const Table& table, google::protobuf::Message& resource,
+                      absl::string_view parent);
+  void Name(const Table& table, google::protobuf::Message& resource, absl::string_view parent);
+  // The move that the running verb declares for resources of `type`; null for none.
+  void Declare(const google::protobuf::Descriptor* type, const Transition* transition) {
+    declared_type_ = type;
+    declared_ = transition;
+  }
+  const Origin& origin() const { return origin_; }
+  void set_request_id(std::string id) { origin_.request_id = std::move(id); }
+  ChangeLog& log() { return log_; }
+  // How many writes were made; a failed call that made none leaves nothing to undo.
+  int64_t writes() const { return writes_; }
+  void CountWrite() { ++writes_; }
+
+ private:
+  absl::Status Store(const Table& table, google::protobuf::Message& resource, int64_t id,
+                     const std::string& sql, int state_before, bool fresh);
+  absl::Status WriteTexts(const Table& table, int64_t id, absl::string_view grams, bool remove);
+
+  const bool savepoints_;
+  Origin origin_;
+  ChangeLog& log_;
+  IdSource& ids_;
+  bool Declared(const Table& table, int before, int after) const;
+
+  int64_t writes_ = 0;
+  const google::protobuf::Descriptor* declared_type_ = nullptr;
+  const Transition* declared_ = nullptr;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_STORE_TX_H_

@@ -1,0 +1,87 @@
+#include "services/gateway/gateway.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status.h"
+#include "linjuli/changes/v1/changes.pb.h"
+#include "services/gateway/history.h"
+#include "services/gateway/openapi.h"
+#include "services/gateway/pages.h"
+#include "services/gateway/route.h"
+
+namespace linjuli {
+namespace {
+
+using google::protobuf::MethodDescriptor;
+using google::protobuf::ServiceDescriptor;
+
+// From the kernel, as many at a time as it gives at once.
+std::uint64_t RandomBits() {
+  thread_local std::array<std::uint64_t, 32> pool;
+  thread_local std::size_t left = 0;
+  if (left == 0) {
+    LJ_CHECK(getentropy(pool.data(), sizeof(pool)) == 0, "the kernel gives no random bits");
+    left = pool.size();
+  }
+  return pool[--left];
+}
+
+// "needs_intake" of linjuli.needs_intake.v1.NeedsIntake.
+std::string ShortName(const ServiceDescriptor& service) {
+  std::vector<std::string> parts = absl::StrSplit(service.full_name(), '.');
+  return parts.size() > 1 ? parts[1] : parts[0];
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) {
+  auto gateway = std::unique_ptr<Gateway>(new Gateway());
+  absl::flat_hash_map<const ServiceDescriptor*, Backend*> backends;
+  std::vector<const ServiceDescriptor*> services;
+  std::vector<NamedBackend> named;
+  for (const ServedBy& served : options.services) {
+    LJ_CHECK(served.service != nullptr && served.backend != nullptr);
+    services.push_back(served.service);
+    backends[served.service] = served.backend;
+    named.push_back({ShortName(*served.service), served.backend});
+  }
+  const ServiceDescriptor* changes =
+      changes::v1::Change::descriptor()->file()->FindServiceByName("Changes");
+  LJ_CHECK(changes != nullptr);
+  if (!named.empty()) {
+    services.push_back(changes);
+    gateway->changes_ = std::make_unique<ChangesBackend>(std::move(named));
+    backends[changes] = gateway->changes_.get();
+  }
+
+  LJ_ASSIGN(RouteTable routes, RouteTable::Build(services));
+  LJ_ASSIGN(std::string openapi, OpenApiDocument(services, options.descriptor_set));
+  gateway->doors_.push_back(
+      std::make_unique<PagesDoor>(std::move(openapi), std::move(options.ready)));
+  gateway->doors_.push_back(std::make_unique<RestDoor>(
+      std::move(routes),
+      [backends = std::move(backends)](const MethodDescriptor* method) {
+        auto found = backends.find(method->service());
+        return found == backends.end() ? nullptr : found->second;
+      },
+      std::move(options.localize), options.http.clock));
+
+  if (options.http.random == nullptr) options.http.random = RandomBits;
+  auto handle = [&doors = gateway->doors_](const HttpRequest& request, HttpRespond respond) {
+    for (const auto& door : doors) {
+      if (door->Takes(request)) return door->Handle(request, std::move(respond));
+    }
+  };
+  LJ_ASSIGN(gateway->server_, HttpServer::Start(std::move(options.http), std::move(handle)));
+  return gateway;
+}
+
+Gateway::~Gateway() = default;
+
+}  // namespace linjuli

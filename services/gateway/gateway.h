@@ -1,0 +1,69 @@
+// The gateway: HTTP in, calls to backends out, no business rule. What it serves, it reads from the
+// descriptors of the services; where they contradict each other it does not start.
+//
+//   /v1/…           REST, as google.api.http says
+//   /openapi.json   the same as OpenAPI 3.1, and /docs, a page that shows it
+//   /livez /readyz  probes; /readyz answers 503 with the reason while it is not
+#ifndef LINJULI_SERVICES_GATEWAY_GATEWAY_H_
+#define LINJULI_SERVICES_GATEWAY_GATEWAY_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/rpc/call.h"
+#include "google/protobuf/descriptor.h"
+#include "services/gateway/http_server.h"
+#include "services/gateway/rest.h"
+
+namespace linjuli {
+
+// A service and who carries out its calls, which outlives the gateway.
+struct ServedBy {
+  const google::protobuf::ServiceDescriptor* service = nullptr;
+  Backend* backend = nullptr;
+};
+
+struct GatewayOptions {
+  // The services; linjuli.changes.v1.Changes is served beside them and is not listed.
+  std::vector<ServedBy> services;
+  HttpServerOptions http;
+  // OK while the process can serve, else why not. Null: always.
+  std::function<absl::Status()> ready;
+  // Adds a text for people to an error. May be null.
+  LocalizeError localize;
+  // See embedded_descriptors.h; empty leaves comments out of the documentation.
+  absl::string_view descriptor_set;
+};
+
+// Thread-safe.
+class Gateway {
+ public:
+  // INVALID_ARGUMENT, reason ROUTE, where routes are wrong; UNAVAILABLE, reason LISTEN, where the
+  // address cannot be had. `http.random` may be left null: the kernel's is taken.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(GatewayOptions options);
+  // Answers that come after it go nowhere.
+  ~Gateway();
+
+  int port() const { return server_->port(); }
+  // See HttpServer::Drain.
+  bool Drain(absl::Duration grace) { return server_->Drain(grace); }
+
+ private:
+  Gateway() = default;
+
+  std::unique_ptr<Backend> changes_;
+  // In the order in which they are asked; the last takes everything.
+  std::vector<std::unique_ptr<Door>> doors_;
+  // Last, so that it ends before what it calls.
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_SERVICES_GATEWAY_GATEWAY_H_

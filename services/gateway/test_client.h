@@ -1,0 +1,115 @@
+// A client for the gateway's tests that sends bytes as they are given.
+#ifndef LINJULI_SERVICES_GATEWAY_TEST_CLIENT_H_
+#define LINJULI_SERVICES_GATEWAY_TEST_CLIENT_H_
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace linjuli {
+
+struct ClientResponse {
+  int code = 0;  // 0: there was none
+  std::string head;
+  std::string body;
+
+  // The value of a field, empty where there is none.
+  std::string Field(absl::string_view name) const {
+    std::string wanted = absl::StrCat("\r\n", name, ": ");
+    std::size_t at = head.find(wanted);
+    if (at == std::string::npos) return "";
+    at += wanted.size();
+    return head.substr(at, head.find("\r\n", at) - at);
+  }
+};
+
+class TestClient {
+ public:
+  explicit TestClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    // A server that says nothing fails the test, and does not hang it.
+    timeval patience{10, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    int on = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ =
+        ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  ~TestClient() { ::close(socket_); }
+  TestClient(const TestClient&) = delete;
+
+  bool connected() const { return connected_; }
+
+  // False where the server has closed already.
+  bool Send(absl::string_view bytes) {
+    while (!bytes.empty()) {
+      ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  // The next response; `headless` where it has no body whatever it says, as to HEAD.
+  ClientResponse Receive(bool headless = false) {
+    ClientResponse response;
+    std::size_t end;
+    while ((end = input_.find("\r\n\r\n")) == std::string::npos) {
+      if (!More()) return response;
+    }
+    response.head = input_.substr(0, end + 2);
+    input_.erase(0, end + 4);
+    std::size_t length = 0;
+    if (!absl::SimpleAtoi(response.Field("Content-Length"), &length)) length = 0;
+    if (headless) length = 0;
+    while (input_.size() < length) {
+      if (!More()) return response;
+    }
+    response.body = input_.substr(0, length);
+    input_.erase(0, length);
+    response.code = std::atoi(response.head.substr(9, 3).c_str());
+    return response;
+  }
+
+  ClientResponse Ask(absl::string_view request) {
+    Send(request);
+    return Receive(absl::StartsWith(request, "HEAD "));
+  }
+
+  // Whether the server ends the connection, and sends nothing before.
+  bool Closed() { return input_.empty() && !More() && input_.empty() && ended_; }
+
+ private:
+  bool More() {
+    char bytes[64 * 1024];
+    ssize_t got = ::recv(socket_, bytes, sizeof(bytes), 0);
+    // A reset is an end too: of a server that was sent more than it wanted.
+    ended_ = got == 0 || (got < 0 && errno == ECONNRESET);
+    if (got <= 0) return false;
+    input_.append(bytes, static_cast<std::size_t>(got));
+    return true;
+  }
+
+  int socket_;
+  bool connected_ = false;
+  bool ended_ = false;
+  std::string input_;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_SERVICES_GATEWAY_TEST_CLIENT_H_

@@ -1,0 +1,106 @@
+// The pool: who takes a need, who gives it back, who refuses it (E7–E9).
+#include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/standard/standard.h"
+#include "services/needs_intake/clocks.h"
+#include "services/needs_intake/handlers.h"
+
+namespace linjuli::needs_intake {
+namespace {
+
+void TakeOn(Tx& tx, Need& need, const std::string& owner) {
+  need.set_owner(owner);
+  Stamp(need.mutable_claim_time(), tx.now());
+}
+
+// A need that was given back too often is a leader's to give away.
+absl::Status CheckReturns(Tx& tx, const Need& need) {
+  if (need.return_count() <= tx.standard().Limit("returns") || tx.caller().Has(LEADER)) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kFailedPrecondition, "LEADER_DECIDES",
+                absl::StrCat("it was given back ", need.return_count(),
+                             " times; a leader dispatches it now"));
+}
+
+}  // namespace
+
+absl::Status ClaimNeed(Tx& tx, const v1::ClaimNeedRequest&, Need& need) {
+  LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
+  TakeOn(tx, need, tx.caller().subject);
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status DispatchNeed(Tx& tx, const v1::DispatchNeedRequest& request, Need& need) {
+  LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
+  TakeOn(tx, need, request.owner());
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status RefuseNeed(Tx& tx, const v1::RefuseNeedRequest& request, Need& need) {
+  need.clear_owner();
+  v1::Refusal& refusal = *need.mutable_refusal();
+  refusal.set_reason(request.reason());
+  refusal.set_explanation(request.explanation());
+  Stamp(refusal.mutable_refuse_time(), tx.now());
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status AppealNeed(Tx&, const v1::AppealNeedRequest&, Need& need) {
+  if (need.appealed()) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "APPEAL_LIMIT",
+                  "a leader has decided on this refusal already");
+  }
+  need.set_appealed(true);
+  return absl::OkStatus();
+}
+
+absl::Status ReinstateNeed(Tx& tx, const v1::ReinstateNeedRequest&, Need& need) {
+  LJ_RETURN_IF_ERROR(StartFollowUp(tx, need));
+  return StartHandle(tx, need);
+}
+
+absl::Status ReturnNeed(Tx& tx, const v1::ReturnNeedRequest&, Need& need) {
+  LJ_ASSIGN(absl::Time closes, tx.standard().After(ToTime(need.claim_time()),
+                                                   tx.standard().clock("sign")));
+  if (tx.now() > closes) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "RETURN_WINDOW",
+                  "the time to give it back has passed; handle it, or refer it",
+                  {{"closes", absl::FormatTime(closes, ChinaTime())}});
+  }
+  need.clear_owner();
+  need.set_return_count(need.return_count() + 1);
+  return StartFollowUp(tx, need);
+}
+
+absl::Status ReleaseNeed(Tx& tx, const v1::ReleaseNeedRequest&, Need& need) {
+  need.clear_owner();
+  return StartFollowUp(tx, need);
+}
+
+absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) {
+  if (!request.consent() && !request.emergency()) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "CONSENT",
+                  "ask the reporter first, or say that it is an emergency");
+  }
+  if (request.receiver() == need.owner()) {
+    return RefuseFields({{"receiver", "RANGE", "has the need already"}});
+  }
+  LJ_ASSIGN(absl::Time expires,
+            tx.standard().After(tx.now(), tx.standard().clock("referral")));
+  v1::Referral& referral = *need.mutable_referral();
+  referral.set_sender(need.owner());
+  referral.set_receiver(request.receiver());
+  referral.set_reason(request.reason());
+  referral.set_consent(request.consent());
+  referral.set_emergency(request.emergency());
+  Stamp(referral.mutable_expire_time(), expires);
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status AcceptReferral(Tx& tx, const v1::AcceptReferralRequest&, Need& need) {
+  TakeOn(tx, need, tx.caller().subject);
+  return ScheduleCheck(tx, need);
+}
+
+}  // namespace linjuli::needs_intake

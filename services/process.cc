@@ -1,0 +1,222 @@
+#include "services/process.h"
+
+#include <prometheus/exposer.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/auth/issuer.h"
+#include "common/auth/verifier.h"
+#include "common/grpc/channel.h"
+#include "common/grpc/server.h"
+#include "common/log.h"
+#include "common/rpc/service.h"
+#include "common/standard/standard.h"
+#include "services/gateway/embedded_descriptors.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/history.h"
+#include "services/services.h"
+
+namespace linjuli {
+
+// In the order of need: whatever is below ends before what it uses.
+struct Process::Parts {
+  ProcessOptions options;
+  // Shared with every service under this version; prometheus-cpp's exposer asks for it shared too.
+  std::shared_ptr<const Standard> standard;
+  std::shared_ptr<prometheus::Registry> registry;
+  std::unique_ptr<Verifier> verifier;
+  std::vector<std::unique_ptr<Service>> services;
+  std::vector<std::unique_ptr<GrpcChannel>> channels;
+  std::unique_ptr<ChangesBackend> changes;
+  std::unique_ptr<GrpcServer> grpc;
+  std::unique_ptr<Gateway> gateway;
+  std::unique_ptr<prometheus::Exposer> exposer;
+  bool drained = false;
+
+  absl::Status LoadTrust();
+  absl::Status StartServices();
+  absl::Status StartGrpc();
+  absl::Status StartGateway();
+  absl::Status StartMetrics();
+  bool Serves(const std::string& name) const {
+    return std::find(options.serve.begin(), options.serve.end(), name) != options.serve.end() ||
+           std::find(options.serve.begin(), options.serve.end(), "all") != options.serve.end();
+  }
+};
+
+absl::Status Process::Parts::LoadTrust() {
+  KeySet keys;
+  if (options.jwks.empty()) {
+    LJ_ASSIGN(Issuer issuer, Issuer::LoadOrCreate(options.data_dir + "/issuer.jwk"));
+    keys = issuer.keys();
+  } else {
+    LJ_ASSIGN(keys, KeySet::Load(options.jwks));
+  }
+  verifier = std::make_unique<Verifier>(
+      std::move(keys), options.issuer.empty() ? Issuer::kName : options.issuer,
+      options.audience.empty() ? Issuer::kName : options.audience, options.clock);
+  return absl::OkStatus();
+}
+
+absl::Status Process::Parts::StartServices() {
+  for (const auto& entry : AllServices()) {
+    if (!Serves(entry.name)) continue;
+    ServiceOptions service;
+    service.data_dir = options.data_dir;
+    service.clock = options.clock;
+    service.verifier = verifier.get();
+    service.standard = standard.get();
+    service.metrics = registry.get();
+    service.due_thread = options.due_thread;
+    LJ_ASSIGN(std::unique_ptr<Service> started, Service::Start(entry.spec(), service));
+    services.push_back(std::move(started));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Process::Parts::StartGrpc() {
+  if (options.grpc.empty()) return absl::OkStatus();
+  GrpcServerOptions server;
+  server.address = options.grpc;
+  server.clock = options.clock;
+  server.reflection = true;
+  std::vector<NamedBackend> logs;
+  for (const auto& service : services) {
+    server.services.push_back({service->plan().service, service.get()});
+    logs.push_back({service->name(), service.get()});
+  }
+  changes = std::make_unique<ChangesBackend>(std::move(logs));
+  server.changes = changes.get();
+  server.follow = [this](absl::string_view name,
+                         absl::string_view token) -> absl::StatusOr<ChangeSource*> {
+    for (const auto& service : services) {
+      if (service->name() == name) return service->Follow(token);
+    }
+    return NotFound(name);
+  };
+  LJ_ASSIGN(grpc, GrpcServer::Start(std::move(server)));
+  grpc->SetServing(true);
+  return absl::OkStatus();
+}
+
+absl::Status Process::Parts::StartGateway() {
+  if (!Serves("gateway")) return absl::OkStatus();
+  GatewayOptions gate;
+  gate.descriptor_set = EmbeddedDescriptors();
+  size_t colon = options.http.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(options.http.substr(colon + 1), &port)) {
+    return absl::InvalidArgumentError("--http must be like 127.0.0.1:8080");
+  }
+  gate.http.address = options.http.substr(0, colon);
+  gate.http.port = port;
+  for (const auto& service : services) {
+    gate.services.push_back({service->plan().service, service.get()});
+  }
+  for (const auto& entry : AllServices()) {
+    auto remote = options.backends.find(entry.name);
+    if (Serves(entry.name) || remote == options.backends.end()) continue;
+    GrpcChannelOptions channel;
+    channel.target = remote->second;
+    channels.push_back(std::make_unique<GrpcChannel>(std::move(channel)));
+    LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(entry.spec()));
+    gate.services.push_back({plan->service, channels.back().get()});
+  }
+  if (gate.services.empty()) {
+    return absl::InvalidArgumentError(
+        "the gateway has nothing to serve: name services beside it, or --backend NAME=ADDRESS");
+  }
+  gate.localize = [this](absl::Status& status) {
+    std::string text = standard->Text(ReasonOf(status), "zh-CN");
+    if (!text.empty()) Localize(status, "zh-CN", text);
+  };
+  LJ_ASSIGN(gateway, Gateway::Start(std::move(gate)));
+  return absl::OkStatus();
+}
+
+absl::Status Process::Parts::StartMetrics() {
+  if (options.metrics.empty()) return absl::OkStatus();
+  try {  // prometheus-cpp tells by exception that it cannot listen
+    exposer = std::make_unique<prometheus::Exposer>(options.metrics, 1);
+  } catch (const std::exception& e) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on --metrics ", options.metrics, ": ", e.what()));
+  }
+  exposer->RegisterCollectable(registry);
+  return absl::OkStatus();
+}
+
+Process::Process(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<Process>> Process::Start(ProcessOptions options) {
+  std::vector<std::string> known = {"all", "gateway"};
+  for (const auto& entry : AllServices()) known.push_back(entry.name);
+  for (const auto& name : options.serve) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("no service \"", name, "\"; there are ", absl::StrJoin(known, ", ")));
+    }
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options.data_dir, error);
+  if (error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data-dir ", options.data_dir, ": ", error.message()));
+  }
+  auto parts = std::make_unique<Parts>();
+  parts->options = std::move(options);
+  parts->registry = std::make_shared<prometheus::Registry>();
+  LJ_ASSIGN(parts->standard, Standard::Load(parts->options.standard_dir, AllNeeds()));
+  LJ_RETURN_IF_ERROR(parts->LoadTrust());
+  LJ_RETURN_IF_ERROR(parts->StartServices());
+  LJ_RETURN_IF_ERROR(parts->StartGrpc());
+  LJ_RETURN_IF_ERROR(parts->StartGateway());
+  LJ_RETURN_IF_ERROR(parts->StartMetrics());
+  return std::unique_ptr<Process>(new Process(std::move(parts)));
+}
+
+Process::~Process() { Drain(); }
+
+void Process::Drain() {
+  if (parts_->drained) return;
+  parts_->drained = true;
+  constexpr absl::Duration kFinish = absl::Seconds(20);
+  if (parts_->gateway) parts_->gateway->Drain(kFinish);
+  if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), kFinish);
+  parts_->gateway.reset();
+  parts_->grpc.reset();
+  parts_->channels.clear();
+  parts_->services.clear();
+}
+
+void Process::RunDue() {
+  for (auto& service : parts_->services) service->RunDue();
+}
+
+int Process::http_port() const { return parts_->gateway ? parts_->gateway->port() : 0; }
+int Process::grpc_port() const { return parts_->grpc ? parts_->grpc->port() : 0; }
+int Process::metrics_port() const {
+  return parts_->exposer ? parts_->exposer->GetListeningPorts().at(0) : 0;
+}
+
+std::string Process::AddressesJson() const {
+  std::vector<std::string> doors;
+  auto add = [&](const char* name, const std::string& asked, int port) {
+    if (port == 0 && !absl::StartsWith(asked, "unix:")) return;
+    size_t colon = asked.rfind(':');
+    std::string at = port == 0 ? asked : absl::StrCat(asked.substr(0, colon), ":", port);
+    doors.push_back(absl::StrCat("\"", name, "\":\"", at, "\""));
+  };
+  add("http", parts_->options.http, http_port());
+  add("grpc", parts_->options.grpc, grpc_port());
+  add("metrics", parts_->options.metrics, metrics_port());
+  return absl::StrCat("{", absl::StrJoin(doors, ","), "}");
+}
+
+}  // namespace linjuli
