@@ -14,10 +14,10 @@
 namespace linjuli {
 
 struct Caller {
-  std::string subject;            // claim `sub`; empty: no token was sent
-  uint32_t roles = 0;             // bit 1 << Role
-  std::vector<std::string> areas; // claim `area`: division codes, each covers what lies under it
-  std::string organization;       // claim `org`: unified social credit code
+  std::string subject;             // claim `sub`; empty: no token was sent
+  uint32_t roles = 0;              // bit 1 << Role
+  std::vector<std::string> areas;  // claim `area`: division codes, each covers what lies under it
+  std::string organization;        // claim `org`: unified social credit code
   absl::Time expires = absl::InfiniteFuture();
 
   bool anonymous() const { return subject.empty(); }

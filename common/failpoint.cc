@@ -1,10 +1,9 @@
 #include "common/failpoint.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-
-#include <atomic>
 
 namespace linjuli {
 

@@ -52,9 +52,8 @@ absl::Status RefuseFields(const std::vector<FieldViolation>& violations) {
     field->set_description(absl::StrCat(violation.reason, ": ", violation.description));
     sentences.push_back(absl::StrCat(violation.path, " ", violation.description));
   }
-  absl::Status status =
-      Refuse(absl::StatusCode::kInvalidArgument, violations[0].reason,
-             absl::StrJoin(sentences, "; "), {{"field", violations[0].path}});
+  absl::Status status = Refuse(absl::StatusCode::kInvalidArgument, violations[0].reason,
+                               absl::StrJoin(sentences, "; "), {{"field", violations[0].path}});
   Attach(status, bad);
   return status;
 }
@@ -98,12 +97,14 @@ google::rpc::Status ToProto(const absl::Status& status) {
 
 absl::Status FromProto(const google::rpc::Status& proto) {
   absl::Status status(static_cast<absl::StatusCode>(proto.code()), proto.message());
-  for (const auto& any : proto.details()) status.SetPayload(any.type_url(), absl::Cord(any.value()));
+  for (const auto& any : proto.details())
+    status.SetPayload(any.type_url(), absl::Cord(any.value()));
   return status;
 }
 
 void FailStop(const char* file, int line, const char* condition, const std::string& why) {
-  std::fprintf(stderr, "{\"level\":\"critical\",\"message\":\"stopped: %s:%d: %s does not hold. %s\"}\n",
+  std::fprintf(stderr,
+               "{\"level\":\"critical\",\"message\":\"stopped: %s:%d: %s does not hold. %s\"}\n",
                file, line, condition, why.c_str());
   std::fflush(stderr);
   std::abort();

@@ -52,23 +52,22 @@ google::rpc::Status ToProto(const absl::Status& status);
 absl::Status FromProto(const google::rpc::Status& proto);
 
 // Leaves the function when `expr` is an error.
-#define LJ_RETURN_IF_ERROR(expr)                          \
-  do {                                                    \
-    if (absl::Status lj_status = (expr); !lj_status.ok()) \
-      return lj_status;                                   \
+#define LJ_RETURN_IF_ERROR(expr)                                            \
+  do {                                                                      \
+    if (absl::Status lj_status = (expr); !lj_status.ok()) return lj_status; \
   } while (false)
 
 // LJ_ASSIGN(Need need, tx.Get<Need>(name)): the value, or leaves the function with the error.
 #define LJ_ASSIGN(lhs, expr) LJ_ASSIGN_AT(lhs, expr, __COUNTER__)
 #define LJ_ASSIGN_AT(lhs, expr, n) LJ_ASSIGN_NAMED(lhs, expr, n)
-#define LJ_ASSIGN_NAMED(lhs, expr, n)                      \
-  auto lj_result_##n = (expr);                             \
+#define LJ_ASSIGN_NAMED(lhs, expr, n)                     \
+  auto lj_result_##n = (expr);                            \
   if (!lj_result_##n.ok()) return lj_result_##n.status(); \
   lhs = *std::move(lj_result_##n)
 
 // Stops the process with a line in the log when what cannot happen has happened. Always on.
-#define LJ_CHECK(condition, ...)                                                      \
-  do {                                                                                \
+#define LJ_CHECK(condition, ...)                                                          \
+  do {                                                                                    \
     if (!(condition)) ::linjuli::FailStop(__FILE__, __LINE__, #condition, {__VA_ARGS__}); \
   } while (false)
 [[noreturn]] void FailStop(const char* file, int line, const char* condition,

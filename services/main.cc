@@ -124,8 +124,8 @@ int Verify(const std::string& data_dir) {
     auto db = Connection::Open(path, Connection::Access::kRead);
     auto verdict = db.ok() ? VerifyChain(**db) : absl::StatusOr<Verdict>(db.status());
     if (!verdict.ok()) return Fail(verdict.status());
-    std::cout << entry.name << ": " << verdict->changes << " changes hold, head "
-              << verdict->head << "\n";
+    std::cout << entry.name << ": " << verdict->changes << " changes hold, head " << verdict->head
+              << "\n";
     if (verdict->flaw.has_value()) {
       ++flaws;
       std::cout << entry.name << ": change " << verdict->flaw->sequence << ": "

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -14,7 +16,9 @@
 #include "common/auth/verifier.h"
 #include "common/grpc/channel.h"
 #include "common/grpc/server.h"
+#include "common/grpc/source.h"
 #include "common/log.h"
+#include "common/rpc/follow.h"
 #include "common/rpc/service.h"
 #include "common/standard/standard.h"
 #include "services/gateway/embedded_descriptors.h"
@@ -30,9 +34,12 @@ struct Process::Parts {
   // Shared with every service under this version; prometheus-cpp's exposer asks for it shared too.
   std::shared_ptr<const Standard> standard;
   std::shared_ptr<prometheus::Registry> registry;
+  std::optional<Issuer> issuer;  // none where another one's tokens are trusted
   std::unique_ptr<Verifier> verifier;
   std::vector<std::unique_ptr<Service>> services;
   std::vector<std::unique_ptr<GrpcChannel>> channels;
+  std::vector<std::unique_ptr<GrpcSource>> sources;
+  std::vector<std::unique_ptr<Follower>> followers;
   std::unique_ptr<ChangesBackend> changes;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<Gateway> gateway;
@@ -42,7 +49,11 @@ struct Process::Parts {
   absl::Status LoadTrust();
   absl::Status StartServices();
   absl::Status StartGrpc();
+  absl::Status StartFollowers();
   absl::Status StartGateway();
+  GrpcChannel* ChannelTo(const std::string& target);
+  // The token that services show each other, of the embedded issuer.
+  std::string OwnToken() const;
   absl::Status StartMetrics();
   bool Serves(const std::string& name) const {
     return std::find(options.serve.begin(), options.serve.end(), name) != options.serve.end() ||
@@ -53,8 +64,8 @@ struct Process::Parts {
 absl::Status Process::Parts::LoadTrust() {
   KeySet keys;
   if (options.jwks.empty()) {
-    LJ_ASSIGN(Issuer issuer, Issuer::LoadOrCreate(options.data_dir + "/issuer.jwk"));
-    keys = issuer.keys();
+    LJ_ASSIGN(issuer, Issuer::LoadOrCreate(options.data_dir + "/issuer.jwk"));
+    keys = issuer->keys();
   } else {
     LJ_ASSIGN(keys, KeySet::Load(options.jwks));
   }
@@ -105,6 +116,52 @@ absl::Status Process::Parts::StartGrpc() {
   return absl::OkStatus();
 }
 
+GrpcChannel* Process::Parts::ChannelTo(const std::string& target) {
+  for (const auto& channel : channels) {
+    if (channel->target() == target) return channel.get();
+  }
+  GrpcChannelOptions channel;
+  channel.target = target;
+  channels.push_back(std::make_unique<GrpcChannel>(std::move(channel)));
+  return channels.back().get();
+}
+
+// Each service follows the services whose changes it has functions for, here or elsewhere.
+absl::Status Process::Parts::StartFollowers() {
+  for (const auto& service : services) {
+    std::set<std::string> names;
+    for (const auto& [type, handler] : service->plan().follows) {
+      names.insert(ServiceNameOf(handler->type));
+    }
+    for (const std::string& name : names) {
+      ChangeSource* source = nullptr;
+      for (const auto& other : services) {
+        if (other->name() == name) source = other.get();
+      }
+      auto remote = options.backends.find(name);
+      if (source == nullptr && remote == options.backends.end()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            service->name(), " follows ", name, ": serve it beside, or --backend ", name, "=…"));
+      }
+      if (source == nullptr) {
+        sources.push_back(std::make_unique<GrpcSource>(
+            ChannelTo(remote->second), GrpcSourceOptions{name, [this] { return OwnToken(); }}));
+        source = sources.back().get();
+      }
+      followers.push_back(std::make_unique<Follower>(service.get(), name, source, registry.get()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string Process::Parts::OwnToken() const {
+  if (!issuer.has_value()) return "";
+  Caller caller;
+  caller.subject = "service";
+  caller.roles = 1u << SERVICE;
+  return issuer->Sign(caller, absl::Minutes(10), options.clock->Now());
+}
+
 absl::Status Process::Parts::StartGateway() {
   if (!Serves("gateway")) return absl::OkStatus();
   GatewayOptions gate;
@@ -116,17 +173,15 @@ absl::Status Process::Parts::StartGateway() {
   }
   gate.http.address = options.http.substr(0, colon);
   gate.http.port = port;
+  gate.http.clock = options.clock;
   for (const auto& service : services) {
     gate.services.push_back({service->plan().service, service.get()});
   }
   for (const auto& entry : AllServices()) {
     auto remote = options.backends.find(entry.name);
     if (Serves(entry.name) || remote == options.backends.end()) continue;
-    GrpcChannelOptions channel;
-    channel.target = remote->second;
-    channels.push_back(std::make_unique<GrpcChannel>(std::move(channel)));
     LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(entry.spec()));
-    gate.services.push_back({plan->service, channels.back().get()});
+    gate.services.push_back({plan->service, ChannelTo(remote->second)});
   }
   if (gate.services.empty()) {
     return absl::InvalidArgumentError(
@@ -175,6 +230,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(ProcessOptions options) 
   LJ_ASSIGN(parts->standard, Standard::Load(parts->options.standard_dir, AllNeeds()));
   LJ_RETURN_IF_ERROR(parts->LoadTrust());
   LJ_RETURN_IF_ERROR(parts->StartServices());
+  LJ_RETURN_IF_ERROR(parts->StartFollowers());
   LJ_RETURN_IF_ERROR(parts->StartGrpc());
   LJ_RETURN_IF_ERROR(parts->StartGateway());
   LJ_RETURN_IF_ERROR(parts->StartMetrics());
@@ -191,6 +247,8 @@ void Process::Drain() {
   if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), kFinish);
   parts_->gateway.reset();
   parts_->grpc.reset();
+  parts_->followers.clear();
+  parts_->sources.clear();
   parts_->channels.clear();
   parts_->services.clear();
 }

@@ -111,11 +111,10 @@ absl::StatusOr<std::optional<StoredReply>> ChangeLog::FindReply(int64_t key) {
 
 absl::Status ChangeLog::SaveReply(int64_t key, absl::string_view body_hash,
                                   const std::optional<std::string>& reply) {
-  Statement& save =
-      db_->Prepare("INSERT INTO reply(key,seq,body_hash,reply) VALUES(?1,?2,?3,?4)")
-          .Bind(1, key)
-          .Bind(2, sequence_)
-          .BindBlob(3, body_hash);
+  Statement& save = db_->Prepare("INSERT INTO reply(key,seq,body_hash,reply) VALUES(?1,?2,?3,?4)")
+                        .Bind(1, key)
+                        .Bind(2, sequence_)
+                        .BindBlob(3, body_hash);
   if (reply.has_value()) {
     save.BindBlob(4, *reply);
   } else {

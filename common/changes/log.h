@@ -70,9 +70,8 @@ absl::StatusOr<std::string> ReadEpoch(Connection& db);
 absl::StatusOr<std::vector<changes::v1::Change>> ReadChanges(Connection& db, int64_t after,
                                                              int limit);
 // The changes after `after` that wrote or mention `name`.
-absl::StatusOr<std::vector<changes::v1::Change>> ReadHistory(Connection& db,
-                                                             absl::string_view name, int64_t after,
-                                                             int limit);
+absl::StatusOr<std::vector<changes::v1::Change>> ReadHistory(Connection& db, absl::string_view name,
+                                                             int64_t after, int limit);
 
 // The first thing that is wrong with a chain.
 struct Flaw {

@@ -97,7 +97,7 @@ absl::StatusOr<std::unique_ptr<Feed>> Followers::Open(Call call) {
   const auto& request = static_cast<const FollowChangesRequest&>(*call.request);
   LJ_ASSIGN(ChangeSource * source, find_(request.service(), call.token));
   if (request.after_sequence() < 0) {
-    return RefuseFields({{"after_sequence", "FIELD_RANGE", "must not be below 0"}});
+    return RefuseFields({{"after_sequence", "RANGE", "must not be below 0"}});
   }
   absl::MutexLock lock(&mutex_);
   auto& bell = bells_[source];

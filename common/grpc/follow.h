@@ -19,8 +19,8 @@
 namespace linjuli {
 
 // The log of a service by its short name, for whoever bears the token; or why not.
-using FindSource =
-    std::function<absl::StatusOr<ChangeSource*>(absl::string_view service, absl::string_view token)>;
+using FindSource = std::function<absl::StatusOr<ChangeSource*>(absl::string_view service,
+                                                               absl::string_view token)>;
 
 // All followers of one log wait at it as one, so that followers that come and go leave nothing
 // behind in the log. Thread-safe. Shared by the feeds and by the log's pending wake-up, whichever

@@ -17,7 +17,7 @@ class Health::WatchFeed : public Feed {
   WatchFeed(Health* health, bool known) : health_(health), known_(known) {}
 
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Next() override {
-    auto now = !known_               ? HealthCheckResponse::SERVICE_UNKNOWN
+    auto now = !known_              ? HealthCheckResponse::SERVICE_UNKNOWN
                : health_->serving() ? HealthCheckResponse::SERVING
                                     : HealthCheckResponse::NOT_SERVING;
     if (sent_ == now) return nullptr;
@@ -67,8 +67,7 @@ void Health::Start(Call call, Done done) {
     return;
   }
   auto response = std::make_unique<HealthCheckResponse>();
-  response->set_status(serving() ? HealthCheckResponse::SERVING
-                                 : HealthCheckResponse::NOT_SERVING);
+  response->set_status(serving() ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
   done(std::move(response));
 }
 

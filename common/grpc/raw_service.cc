@@ -231,9 +231,8 @@ RawService::Method& RawService::Add(const MethodDescriptor* descriptor, bool str
   method.index = static_cast<int>(methods_.size()) - 1;
   method.request = MessageFactory::generated_factory()->GetPrototype(descriptor->input_type());
   method.service = this;
-  AddMethod(new RpcServiceMethod(method.path.c_str(),
-                                 stream ? RpcMethod::SERVER_STREAMING : RpcMethod::NORMAL_RPC,
-                                 nullptr));
+  AddMethod(new RpcServiceMethod(
+      method.path.c_str(), stream ? RpcMethod::SERVER_STREAMING : RpcMethod::NORMAL_RPC, nullptr));
   MarkMethodRaw(method.index);
   return method;
 }

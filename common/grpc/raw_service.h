@@ -1,6 +1,6 @@
-// The contact with gRPC's internals, all of it: methods that are registered by descriptor instead of
-// by generated code, and receive and send bytes. A registered method is listed by reflection, and
-// gRPC answers UNIMPLEMENTED for every other one.
+// The contact with gRPC's internals, all of it: methods that are registered by descriptor instead
+// of by generated code, and receive and send bytes. A registered method is listed by reflection,
+// and gRPC answers UNIMPLEMENTED for every other one.
 //
 // Every call is an object that lives from the moment gRPC is asked for the next call of its method
 // until its last completion has come back from the queue.

@@ -30,8 +30,8 @@ const ServiceDescriptor* ServiceOf(const FileDescriptor* file, const char* name)
   return service;
 }
 
-// Linking gRPC's reflection library gives it to every server of the process; whether this one has it
-// is for its options to say.
+// Linking gRPC's reflection library gives it to every server of the process; whether this one has
+// it is for its options to say.
 class Reflection : public grpc::ServerBuilderOption {
  public:
   explicit Reflection(bool wanted) : wanted_(wanted) {}
@@ -109,9 +109,7 @@ struct GrpcServer::Parts {
   int port = 0;
   bool drained = false;
 
-  RawService& AddService() {
-    return *services.emplace_back(std::make_unique<RawService>(&calls));
-  }
+  RawService& AddService() { return *services.emplace_back(std::make_unique<RawService>(&calls)); }
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(GrpcServerOptions options) {
@@ -138,8 +136,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(GrpcServerOptions 
   RawService& raw_health = p.AddService();
   raw_health.AddUnary(health->FindMethodByName("Check"), &p.health);
   raw_health.AddStream(
-      health->FindMethodByName("Watch"), [&p](Call call) { return p.health.Watch(std::move(call)); },
-      options.max_followers);
+      health->FindMethodByName("Watch"),
+      [&p](Call call) { return p.health.Watch(std::move(call)); }, options.max_followers);
   if (has_changes) {
     RawService& raw = p.AddService();
     raw.AddUnary(changes->FindMethodByName("ListChanges"), options.changes);

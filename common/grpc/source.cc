@@ -77,8 +77,8 @@ class GrpcSource::Bell {
       request.set_epoch(state.epoch);
       open = metadata.ok() && !state.closing;
       if (open) {
-        reader_ = state.stub->PrepareAsyncFollowChanges(&context_, request,
-                                                        source_->channel_->queue());
+        reader_ =
+            state.stub->PrepareAsyncFollowChanges(&context_, request, source_->channel_->queue());
         state.bells.insert(this);
       }
     }
@@ -116,8 +116,8 @@ class GrpcSource::Bell {
         absl::Duration wait =
             std::min(options.first_retry * (1 << state.failures), options.longest_retry);
         state.failures = std::min(state.failures + 1, 10);
-        alarm_.Set(source_->channel_->queue(),
-                   absl::ToChronoTime(Clock::Real()->Now() + wait), &waited_);
+        alarm_.Set(source_->channel_->queue(), absl::ToChronoTime(Clock::Real()->Now() + wait),
+                   &waited_);
         return;
       }
     }

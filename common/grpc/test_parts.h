@@ -18,6 +18,7 @@
 #include "common/grpc/server.h"
 #include "common/rpc/call.h"
 #include "common/status.h"
+#include "grpcpp/create_channel.h"
 #include "linjuli/changes/v1/changes.pb.h"
 #include "linjuli/testing/v1/testing.pb.h"
 
@@ -172,6 +173,19 @@ class LogBackend : public Backend {
  private:
   ChangeSource* log_;
 };
+
+// A server of Tickets.
+inline GrpcServerOptions TicketsBy(Backend* backend) {
+  GrpcServerOptions options;
+  options.services = {{TicketsService(), backend}};
+  return options;
+}
+
+// A connection for generated stubs.
+inline std::shared_ptr<grpc::Channel> ConnectTo(const GrpcServer& server) {
+  return grpc::CreateChannel(absl::StrCat("127.0.0.1:", server.port()),
+                             grpc::InsecureChannelCredentials());
+}
 
 inline std::unique_ptr<GrpcServer> StartOrFail(GrpcServerOptions options) {
   auto server = GrpcServer::Start(std::move(options));

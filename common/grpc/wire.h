@@ -30,7 +30,8 @@ grpc::ByteBuffer ToBytes(const google::protobuf::Message& message);
 // False: the bytes are not such a message. Takes the buffer's contents.
 bool FromBytes(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 
-// An error as gRPC sends it. Above kMaxErrorBytes the longest details are left out, the reason last.
+// An error as gRPC sends it. Above kMaxErrorBytes the longest details are left out, the reason
+// last.
 grpc::Status ToGrpc(const absl::Status& status);
 // An error as it came from `target`. One without details, as gRPC itself makes them, is given its
 // code's name as reason (UNAVAILABLE, DEADLINE_EXCEEDED …) and the fact `target`.

@@ -72,9 +72,9 @@ absl::StatusOr<AccessPlan> AccessPlan::From(const Access& access,
       const std::string& field = FieldOf(allow, stored);
       auto path = field.empty() ? absl::InvalidArgumentError("no field") : FindPath(on, field);
       if (!path.ok()) {
-        return absl::InvalidArgumentError(absl::StrCat("scope ", Allow::Scope_Name(way.scope),
-                                                       ": ", on->full_name(), " has no field \"",
-                                                       field, "\" to compare"));
+        return absl::InvalidArgumentError(absl::StrCat("scope ", Allow::Scope_Name(way.scope), ": ",
+                                                       on->full_name(), " has no field \"", field,
+                                                       "\" to compare"));
       }
       way.field = *path;
     }
@@ -107,8 +107,7 @@ absl::Status AccessPlan::CheckRole(const Caller& caller) const {
                 {{"allowed", absl::StrJoin(names, ",")}});
 }
 
-const Way* AccessPlan::Find(const Caller& caller,
-                            const google::protobuf::Message& resource) const {
+const Way* AccessPlan::Find(const Caller& caller, const google::protobuf::Message& resource) const {
   const Way* masked = nullptr;
   for (const Way& way : ways_) {
     if (!way.Fits(caller, resource)) continue;

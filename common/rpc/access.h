@@ -40,8 +40,7 @@ class AccessPlan {
   // The way by which the caller reaches the resource, one without a mask first; null when none.
   const Way* Find(const Caller& caller, const google::protobuf::Message& resource) const;
   // PERMISSION_DENIED, reason SELF_APPROVE, when the four eyes would be two.
-  absl::Status CheckFourEyes(const Caller& caller,
-                             const google::protobuf::Message& resource) const;
+  absl::Status CheckFourEyes(const Caller& caller, const google::protobuf::Message& resource) const;
   bool FourEyesHold(const Caller& caller, const google::protobuf::Message& resource) const;
   const std::vector<Way>& ways() const { return ways_; }
 

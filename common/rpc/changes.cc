@@ -18,8 +18,8 @@ AccessPlan AccessOf(const char* method) {
                                ->file()
                                ->FindServiceByName("Changes")
                                ->FindMethodByName(method);
-  auto plan = AccessPlan::From(descriptor->options().GetExtension(access),
-                               descriptor->input_type(), nullptr);
+  auto plan = AccessPlan::From(descriptor->options().GetExtension(access), descriptor->input_type(),
+                               nullptr);
   LJ_CHECK(plan.ok(), std::string(plan.status().message()));
   return *std::move(plan);
 }
@@ -80,8 +80,8 @@ Reply Service::ListHistory(const Caller& caller, const Message& message) {
     bool masked = true;
     if (!all->CheckRole(caller).ok()) {
       // Another service's resource is that service's to show.
-      auto get = table == nullptr ? plan_->gets.end()
-                                  : plan_->gets.find(plan_->schema.Find(table->type));
+      auto get =
+          table == nullptr ? plan_->gets.end() : plan_->gets.find(plan_->schema.Find(table->type));
       if (get == plan_->gets.end()) return NotFound(request.name());
       std::unique_ptr<Message> resource(table->prototype->New());
       LJ_RETURN_IF_ERROR(rx.Load(*table, request.name(), *resource));
@@ -89,10 +89,10 @@ Reply Service::ListHistory(const Caller& caller, const Message& message) {
       if (way == nullptr) return NotFound(request.name());
       masked = way->masked;
     }
-    std::string binding = PageBinding(
-        message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
-            "ListHistory"),
-        caller, message);
+    std::string binding =
+        PageBinding(message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
+                        "ListHistory"),
+                    caller, message);
     int64_t after = 0;
     if (!request.page_token().empty()) {
       LJ_ASSIGN(after, DecodePageToken(request.page_token(), binding));

@@ -1,6 +1,7 @@
 // The clock of a service: what is due is done, each once, in small transactions.
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/rpc/meter.h"
 #include "common/rpc/service.h"
 
 namespace linjuli {
@@ -8,6 +9,7 @@ namespace {
 
 constexpr int kDueBatch = 256;
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
+constexpr int kLooksPerCheck = 240;  // invariants: once a minute
 
 const Caller& TheClock() {
   static const Caller* const clock = [] {
@@ -77,20 +79,42 @@ bool Service::RunOneDue(const Table& table, const Handler& handler, int64_t id) 
         return tx.Write(table, *resource);
       });
   if (!status.ok()) {
-    LogError("a due time could not be dealt with",
-             {{"resource", table.NameOf("", id)}, {"reason", ReasonOf(status)},
-              {"why", std::string(status.message())}});
+    LogError("a due time could not be dealt with", {{"resource", table.NameOf("", id)},
+                                                    {"reason", ReasonOf(status)},
+                                                    {"why", std::string(status.message())}});
   }
   return status.ok() && acted;
 }
 
+int64_t Service::CheckInvariants() {
+  int64_t all = 0;
+  for (const Invariant& invariant : invariants_) {
+    int64_t count = 0;
+    absl::Status read = store_->Read(TheClock(), false, [&](Rx& rx) -> absl::Status {
+      StatementScope row(rx.db().Prepare(invariant.sql));
+      LJ_ASSIGN(bool there, row->Step());
+      if (there) count = row->Int(0);
+      return absl::OkStatus();
+    });
+    if (!read.ok()) count = 1;
+    if (count != 0) {
+      LogError("an invariant does not hold",
+               {{"invariant", invariant.name}, {"cases", absl::StrCat(count)}});
+    }
+    meter_->SetViolations(name(), invariant.name, count);
+    all += count;
+  }
+  return all;
+}
+
 void Service::WatchDue() {
-  while (true) {
+  for (int looks = 0;; ++looks) {
     {
       absl::MutexLock lock(&mutex_);
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kLookEvery)) return;
     }
     RunDue();
+    if (looks % kLooksPerCheck == 0) CheckInvariants();
   }
 }
 

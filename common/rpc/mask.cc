@@ -47,8 +47,8 @@ void MaskPersonal(google::protobuf::Message& message) {
       }
       for (int i = 0; i < count; ++i) {
         if (field->is_repeated()) {
-          reflection->SetRepeatedString(
-              &message, field, i, MaskText(reflection->GetRepeatedString(message, field, i)));
+          reflection->SetRepeatedString(&message, field, i,
+                                        MaskText(reflection->GetRepeatedString(message, field, i)));
         } else {
           reflection->SetString(&message, field, MaskText(reflection->GetString(message, field)));
         }

@@ -10,14 +10,25 @@ Service::Meter::Meter(prometheus::Registry* registry) {
                 .Name("linjuli_calls_total")
                 .Help("Calls by method and status code.")
                 .Register(*registry);
+  violations_ = &prometheus::BuildGauge()
+                     .Name("linjuli_invariant_violations")
+                     .Help("Cases of what must never be; anything but 0 wants a person.")
+                     .Register(*registry);
   seconds_ = &prometheus::BuildHistogram()
                   .Name("linjuli_call_seconds")
                   .Help("Time from a call's arrival at its service to its answer.")
                   .Register(*registry);
 }
 
-void Service::Meter::Count(const google::protobuf::MethodDescriptor* method,
-                           absl::StatusCode code, absl::Duration took) {
+void Service::Meter::SetViolations(const std::string& service, const std::string& invariant,
+                                   int64_t count) {
+  if (violations_ == nullptr) return;
+  violations_->Add({{"service", service}, {"invariant", invariant}})
+      .Set(static_cast<double>(count));
+}
+
+void Service::Meter::Count(const google::protobuf::MethodDescriptor* method, absl::StatusCode code,
+                           absl::Duration took) {
   if (calls_ == nullptr) return;
   prometheus::Counter* counter;
   prometheus::Histogram* histogram;

@@ -3,6 +3,7 @@
 #define LINJULI_COMMON_RPC_METER_H_
 
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -21,6 +22,7 @@ namespace linjuli {
 class Service::Meter {
  public:
   explicit Meter(prometheus::Registry* registry);
+  void SetViolations(const std::string& service, const std::string& invariant, int64_t count);
   void Count(const google::protobuf::MethodDescriptor* method, absl::StatusCode code,
              absl::Duration took);
 
@@ -31,6 +33,7 @@ class Service::Meter {
   };
   prometheus::Family<prometheus::Counter>* calls_ = nullptr;
   prometheus::Family<prometheus::Histogram>* seconds_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* violations_ = nullptr;
   absl::Mutex mutex_;
   absl::flat_hash_map<const google::protobuf::MethodDescriptor*, Series> series_
       ABSL_GUARDED_BY(mutex_);

@@ -79,7 +79,8 @@ class Where {
 };
 
 // The division and all that lies under it. A town has its own column; what is larger is most of the
-// table anyway, and is sorted out row by row ("+" keeps SQLite from an index that would need a sort).
+// table anyway, and is sorted out row by row ("+" keeps SQLite from an index that would need a
+// sort).
 std::pair<std::string, std::vector<std::string>> UnderDivision(const std::string& column,
                                                                const std::string& code) {
   if (code.size() == 12) return {absl::StrCat(column, "=$"), {code}};
@@ -104,8 +105,7 @@ bool AddScope(const MethodPlan& plan, const Caller& caller, absl::string_view di
       if (!division.empty() && caller.Covers(division)) return true;
       for (const auto& area : caller.areas) any.push_back(UnderDivision(column, area));
     } else {
-      const std::string& who =
-          way.scope == Allow::OWNER ? caller.subject : caller.organization;
+      const std::string& who = way.scope == Allow::OWNER ? caller.subject : caller.organization;
       if (!who.empty()) any.push_back({absl::StrCat(column, "=$"), {who}});
     }
   }
@@ -150,9 +150,9 @@ void AddFilters(const MethodPlan& plan, const Message& request, Where& where,
 
 // The parts of a query, parted by blanks, each of which a text must contain.
 std::vector<std::string> Terms(const std::string& query) {
-  std::vector<std::string> terms = absl::StrSplit(
-      absl::StrReplaceAll(FoldText(query), {{"\u3000", " "}}), absl::ByAnyChar(" \t\r\n"),
-      absl::SkipEmpty());
+  std::vector<std::string> terms =
+      absl::StrSplit(absl::StrReplaceAll(FoldText(query), {{"\u3000", " "}}),
+                     absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty());
   return terms;
 }
 

@@ -46,7 +46,8 @@ class Planner {
     p_->method = method;
     p_->request = Prototype(method->input_type());
     p_->response = Prototype(method->output_type());
-    if (p_->request == nullptr || p_->response == nullptr) return Wrong("its code is not linked in");
+    if (p_->request == nullptr || p_->response == nullptr)
+      return Wrong("its code is not linked in");
     for (const Handler& handler : plan_.handlers) {
       if (handler.type == method->input_type()) p_->handler = &handler;
     }
@@ -130,8 +131,8 @@ class Planner {
       p_->kind = MethodKind::kRead;
     } else if (handler != nullptr && handler->write) {
       p_->kind = MethodKind::kWrite;
-    } else if (p_->rows = RepeatedResource(out); p_->rows != nullptr && handler == nullptr &&
-                                                 absl::StartsWith(name, "Search")) {
+    } else if (p_->rows = RepeatedResource(out);
+               p_->rows != nullptr && handler == nullptr && absl::StartsWith(name, "Search")) {
       p_->kind = MethodKind::kSearch;
     } else if (p_->rows != nullptr && handler == nullptr && absl::StartsWith(name, "List")) {
       p_->kind = MethodKind::kList;
@@ -331,8 +332,8 @@ absl::StatusOr<std::unique_ptr<ServicePlan>> ServicePlan::From(const ServiceSpec
     const Table* table = plan->schema.Find(handler.type);
     if (handler.due) {
       if (table == nullptr || table->due.empty()) {
-        defects.push_back(absl::StrCat(handler.type->full_name(),
-                                       ": OnDue needs (linjuli.stored).due"));
+        defects.push_back(
+            absl::StrCat(handler.type->full_name(), ": OnDue needs (linjuli.stored).due"));
       }
       plan->dues[table] = &handler;
       continue;
@@ -353,8 +354,8 @@ absl::StatusOr<std::unique_ptr<ServicePlan>> ServicePlan::From(const ServiceSpec
   }
   for (const auto& table : plan->schema.tables()) {
     if (!table->due.empty() && !plan->dues.contains(table.get())) {
-      defects.push_back(absl::StrCat(table->type->full_name(),
-                                     ": (linjuli.stored).due needs an OnDue function"));
+      defects.push_back(
+          absl::StrCat(table->type->full_name(), ": (linjuli.stored).due needs an OnDue function"));
     }
   }
   if (!defects.empty()) return absl::InvalidArgumentError(absl::StrJoin(defects, "\n"));

@@ -18,7 +18,17 @@
 
 namespace linjuli {
 
-enum class MethodKind { kGet, kList, kSearch, kCreate, kBatchCreate, kUpdate, kVerb, kRead, kWrite };
+enum class MethodKind {
+  kGet,
+  kList,
+  kSearch,
+  kCreate,
+  kBatchCreate,
+  kUpdate,
+  kVerb,
+  kRead,
+  kWrite
+};
 
 struct MethodPlan {
   using Field = const google::protobuf::FieldDescriptor*;

@@ -47,10 +47,18 @@ struct Handler {
   std::function<absl::Status(Tx&, const changes::v1::Change&)> follow;
 };
 
+// Something that must never be: SQL that counts its cases, by an index. Looked at once a minute;
+// linjuli_invariant_violations tells the count, which must be 0.
+struct Invariant {
+  std::string name;
+  std::string sql;
+};
+
 struct ServiceSpec {
   std::string service;  // full name, "linjuli.needs_intake.v1.NeedsIntake"
   std::vector<Handler> handlers;
   std::vector<std::string> migrations;  // SQL of the service's own tables, in order
+  std::vector<Invariant> invariants;
 };
 
 template <typename Q, typename R>
@@ -107,7 +115,7 @@ Handler MakeHandler(absl::Status (*function)(Tx&, const Changed<M>&)) {
 
 template <typename... F>
 ServiceSpec Implement(absl::string_view service, F... functions) {
-  return {std::string(service), {MakeHandler(functions)...}, {}};
+  return {std::string(service), {MakeHandler(functions)...}, {}, {}};
 }
 
 }  // namespace linjuli

@@ -20,6 +20,10 @@ using MessageOr = absl::StatusOr<std::unique_ptr<Message>>;
 
 namespace {
 
+// A search, or a page of more than so many, may take milliseconds.
+constexpr int kLongPage = 200;
+constexpr int kLongReaders = 2;
+constexpr size_t kMostLongReads = 256;
 constexpr char kChanges[] = "linjuli.changes.v1.Changes";
 int64_t ReplyKey(const Caller& caller, const std::string& method, const std::string& request_id) {
   std::string hash = Sha256(absl::StrCat(caller.subject, "\n", method, "\n", request_id));
@@ -71,7 +75,8 @@ struct Service::Running {
 absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
                                                         ServiceOptions options) {
   LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(spec));
-  std::unique_ptr<Service> service(new Service(std::move(plan), std::move(options)));
+  std::unique_ptr<Service> service(
+      new Service(std::move(plan), std::move(options), spec.invariants));
   for (const auto& method : service->plan_->methods) {
     LJ_RETURN_IF_ERROR(service->validator_.Add(method->method->input_type()));
   }
@@ -89,17 +94,20 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
     LJ_RETURN_IF_ERROR(schema.Add(table->type));
   }
   LJ_ASSIGN(service->store_, Store::Open(std::move(schema), std::move(store)));
-  if (service->options_.due_thread && !service->plan_->dues.empty()) {
+  if (service->options_.due_thread) {
     service->due_thread_ = std::thread([s = service.get()] { s->WatchDue(); });
   }
   return service;
 }
 
-Service::Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options)
+Service::Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options,
+                 std::vector<Invariant> invariants)
     : plan_(std::move(plan)),
       options_(std::move(options)),
+      invariants_(std::move(invariants)),
       validator_(options_.standard),
-      meter_(std::make_unique<Meter>(options_.metrics)) {}
+      meter_(std::make_unique<Meter>(options_.metrics)),
+      long_reads_(std::make_unique<ReadPool>(kLongReaders, kMostLongReads)) {}
 
 Service::~Service() {
   {
@@ -107,6 +115,7 @@ Service::~Service() {
     stopping_ = true;
   }
   if (due_thread_.joinable()) due_thread_.join();
+  long_reads_.reset();
   store_.reset();  // answers what still waits, through this object
 }
 
@@ -144,8 +153,8 @@ void Service::Start(Call call, Done done) {
   if (auto status = plan.access.CheckRole(*running->caller); !status.ok()) {
     return Finish(*running, status);
   }
-  auto valid = validator_.Check(request,
-                                plan.kind == MethodKind::kBatchCreate ? plan.rows : nullptr);
+  auto valid =
+      validator_.Check(request, plan.kind == MethodKind::kBatchCreate ? plan.rows : nullptr);
   if (!valid.ok()) return Finish(*running, valid);
   if (store_->Now() >= running->call.deadline) {
     return Finish(*running, Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
@@ -155,15 +164,31 @@ void Service::Start(Call call, Done done) {
 }
 
 void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running) {
+  const Message& request = *running->call.request;
+  bool is_long = plan.kind == MethodKind::kSearch || plan.kind == MethodKind::kRead ||
+                 (plan.page_size != nullptr &&
+                  request.GetReflection()->GetInt32(request, plan.page_size) > kLongPage);
+  if (!is_long) return Read(plan, *running);
+  Running* kept = running.get();
+  absl::AnyInvocable<void()> work = [this, &plan, owned = std::move(running)] {
+    Read(plan, *owned);
+  };
+  if (long_reads_->Run(std::move(work))) return;
+  // `work` was not taken and still owns the call.
+  Finish(*kept, Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                       "too many searches wait; try again in a second"));
+}
+
+void Service::Read(const MethodPlan& plan, Running& running) {
   Reply reply = absl::UnknownError("");
   bool snapshot = plan.kind == MethodKind::kRead;
-  absl::Status read = store_->Read(*running->caller, snapshot, [&](Rx& rx) {
-    reply = RunRead(rx, plan, *running->call.request);
+  absl::Status read = store_->Read(*running.caller, snapshot, [&](Rx& rx) {
+    reply = RunRead(rx, plan, *running.call.request);
     return absl::OkStatus();
   });
-  if (!read.ok()) return Finish(*running, read);
-  if (reply.ok()) Dress(*running->caller, plan, **reply);
-  Finish(*running, std::move(reply));
+  if (!read.ok()) return Finish(running, read);
+  if (reply.ok()) Dress(*running.caller, plan, **reply);
+  Finish(running, std::move(reply));
 }
 
 Reply Service::RunRead(Rx& rx, const MethodPlan& plan, const Message& request) {
@@ -309,15 +334,14 @@ MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request
   LJ_RETURN_IF_ERROR(tx.Load(table, name, *resource));
   if (plan.access.Find(tx.caller(), *resource) == nullptr) {
     auto get = plan_->gets.find(&table);
-    bool may_know = get != plan_->gets.end() &&
-                    get->second->access.Find(tx.caller(), *resource) != nullptr;
+    bool may_know =
+        get != plan_->gets.end() && get->second->access.Find(tx.caller(), *resource) != nullptr;
     if (!may_know) return NotFound(name);
     return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
                   absl::StrCat("you may read ", name, ", but ", plan.verb, " is not yours to do"));
   }
-  LJ_RETURN_IF_ERROR(CheckEtag(table, *resource,
-                               sent ? StringIn(*sent, table.etag_field)
-                                    : StringIn(request, plan.etag)));
+  LJ_RETURN_IF_ERROR(CheckEtag(
+      table, *resource, sent ? StringIn(*sent, table.etag_field) : StringIn(request, plan.etag)));
   int state = table.StateIn(*resource);
   if (plan.transition.has_value() && !plan.transition->From(state)) {
     return WrongState(table, *resource, plan, plan_->verbs.at(&table));
@@ -348,8 +372,8 @@ MessageOr Service::MakeMany(Tx& tx, const MethodPlan& plan, const Message& reque
     Message* result = reply->GetReflection()->AddMessage(reply.get(), plan.results);
     tx.set_request_id(StringIn(row, plan.each->request_id));
     absl::Status status = validator_.Check(row);
-    MessageOr made = status.ok() ? tx.Nested([&] { return Once(tx, *plan.each, row); })
-                                 : MessageOr(status);
+    MessageOr made =
+        status.ok() ? tx.Nested([&] { return Once(tx, *plan.each, row); }) : MessageOr(status);
     if (made.ok()) {
       result->GetReflection()->SetAllocatedMessage(result, made->release(), plan.result_resource);
       continue;

@@ -4,8 +4,8 @@
 //   identify → authorize → validate → begin → replay? → load, etag, transition → handler →
 //   changes and reply → commit
 //
-// A read runs where it arrives; a write runs on the store's writer thread and is answered there
-// after its commit.
+// A short read runs where it arrives, a long one in a pool; a write runs on the store's writer
+// thread and is answered there after its commit.
 #ifndef LINJULI_COMMON_RPC_SERVICE_H_
 #define LINJULI_COMMON_RPC_SERVICE_H_
 
@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/rpc/call.h"
 #include "common/rpc/plan.h"
+#include "common/rpc/read_pool.h"
 #include "common/rpc/registry.h"
 #include "common/rpc/validate.h"
 #include "common/standard/standard.h"
@@ -59,6 +60,9 @@ class Service : public Backend, public ChangeSource {
   // of its own, each once for a time, whatever stops in between.
   int RunDue();
 
+  // Counts every broken invariant, and sets the gauges.
+  int64_t CheckInvariants();
+
   const std::string& name() const { return plan_->name; }
   const ServicePlan& plan() const { return *plan_; }
   Store& store() { return *store_; }
@@ -66,10 +70,12 @@ class Service : public Backend, public ChangeSource {
  private:
   struct Running;
   class Meter;
-  Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options);
+  Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options,
+          std::vector<Invariant> invariants);
 
   absl::StatusOr<std::shared_ptr<const Caller>> Identify(absl::string_view token) const;
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
+  void Read(const MethodPlan& plan, Running& running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
   Reply RunRead(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request);
   absl::Status RunWrite(Tx& tx, const MethodPlan& plan, Running& running);
@@ -96,9 +102,11 @@ class Service : public Backend, public ChangeSource {
 
   const std::unique_ptr<ServicePlan> plan_;
   const ServiceOptions options_;
+  const std::vector<Invariant> invariants_;
   Validator validator_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Meter> meter_;
+  std::unique_ptr<ReadPool> long_reads_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread due_thread_;

@@ -43,7 +43,8 @@ absl::Status ApplyMask(const Message& sent, const Message& request, const FieldD
     for (const FieldDescriptor* wanted : fields) keep |= wanted == field;
     if (!keep) named->GetReflection()->ClearField(named.get(), field);
   }
-  for (const FieldDescriptor* field : fields) resource.GetReflection()->ClearField(&resource, field);
+  for (const FieldDescriptor* field : fields)
+    resource.GetReflection()->ClearField(&resource, field);
   resource.MergeFrom(*named);
   return absl::OkStatus();
 }

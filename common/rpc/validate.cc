@@ -118,8 +118,8 @@ void Validator::CheckMessage(const Message& message, const std::string& path,
       continue;
     }
     if (check.output_only()) {
-      found.push_back({Join(path, field->name()), "OUTPUT_ONLY",
-                       "is set by the service; leave it out"});
+      found.push_back(
+          {Join(path, field->name()), "OUTPUT_ONLY", "is set by the service; leave it out"});
       continue;
     }
     int most = check.max_items() > 0 ? check.max_items() : kDefaultItems;
@@ -147,8 +147,8 @@ void Validator::CheckMessage(const Message& message, const std::string& path,
                                      ? reflection->GetRepeatedMessage(message, field, i)
                                      : reflection->GetMessage(message, field);
           if (field->message_type() == google::protobuf::Duration::descriptor()) {
-            CheckNumber(rule, static_cast<const google::protobuf::Duration&>(inner).seconds(),
-                        here, found);
+            CheckNumber(rule, static_cast<const google::protobuf::Duration&>(inner).seconds(), here,
+                        found);
           } else {
             CheckMessage(inner, here, nullptr, found);
           }
@@ -200,8 +200,8 @@ void Validator::CheckText(const Rule& rule, const std::string& text, const std::
   }
   int most = check.max_chars() > 0 ? check.max_chars() : kDefaultChars;
   if (int chars = static_cast<int>(text.size()) > most ? CountChars(text) : 0; chars > most) {
-    found.push_back({path, "TEXT_TOO_LONG",
-                     absl::StrCat("has ", chars, " characters; at most ", most)});
+    found.push_back(
+        {path, "TEXT_TOO_LONG", absl::StrCat("has ", chars, " characters; at most ", most)});
     return;
   }
   if (HasControl(text)) {
@@ -215,8 +215,8 @@ void Validator::CheckText(const Rule& rule, const std::string& text, const std::
   switch (check.code()) {
     case linjuli::Check::USCC:
       if (!ValidUscc(text)) {
-        found.push_back({path, "USCC_CHECK",
-                         "is no unified social credit code; check its 18 characters"});
+        found.push_back(
+            {path, "USCC_CHECK", "is no unified social credit code; check its 18 characters"});
       }
       break;
     case linjuli::Check::CITIZEN_ID:

@@ -52,7 +52,7 @@ bool IsWord(char32_t point) {
          (point >= 0xF900 && point <= 0xFA6D) || (point >= 0x20000 && point <= 0x2A6D6);
 }
 
-// The runs of word characters of a folded text, each as its characters.
+// The runs of word characters of a query, each as its characters.
 std::vector<std::vector<std::string>> Runs(absl::string_view text) {
   std::vector<std::vector<std::string>> runs;
   bool within = false;
@@ -79,14 +79,30 @@ std::string FoldText(absl::string_view text) {
 
 std::string GramsOf(absl::string_view text) {
   std::string grams;
-  grams.reserve(text.size() * 2 + 16);
-  for (const auto& run : Runs(text)) {
-    for (size_t i = 0; i < run.size(); ++i) {
-      absl::StrAppend(&grams, run[i], i + 1 < run.size() ? run[i + 1] : "", " ");
+  grams.reserve(text.size() * 3);
+  char32_t previous = 0;
+  auto end_run = [&] {
+    if (previous == 0) return;
+    // The last character alone, for queries of one; then a word that no gram holds, which keeps
+    // phrases from running on over a comma.
+    Append(previous, grams);
+    grams += " zz0zz ";
+    previous = 0;
+  };
+  for (size_t at = 0; at < text.size();) {
+    char32_t point = Fold(Next(text, at));
+    if (!IsWord(point)) {
+      end_run();
+      continue;
     }
-    // A word that no gram holds keeps phrases from running on over a comma.
-    grams += "zz0zz ";
+    if (previous != 0) {
+      Append(previous, grams);
+      Append(point, grams);
+      grams += ' ';
+    }
+    previous = point;
   }
+  end_run();
   return grams;
 }
 

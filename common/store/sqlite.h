@@ -1,9 +1,9 @@
 // SQLite, as much of it as the store needs: connections, cached statements, errors as statuses.
 //
 // A store file has one connection that writes and checkpoints (Access::kWrite), owned by the writer
-// thread, and any number that read (Access::kRead), each used by one thread at a time. SQLite before
-// 3.51.3 may lose committed pages when two connections write and checkpoint at once; a connection
-// that is opened for reading cannot checkpoint.
+// thread, and any number that read (Access::kRead), each used by one thread at a time. SQLite
+// before 3.51.3 may lose committed pages when two connections write and checkpoint at once; a
+// connection that is opened for reading cannot checkpoint.
 #ifndef LINJULI_COMMON_STORE_SQLITE_H_
 #define LINJULI_COMMON_STORE_SQLITE_H_
 

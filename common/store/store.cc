@@ -27,8 +27,8 @@ const Caller& Nobody() {
   return *nobody;
 }
 
-prometheus::Histogram* NewHistogram(const StoreOptions& options, const char* name,
-                                    const char* help, const std::vector<double>& buckets) {
+prometheus::Histogram* NewHistogram(const StoreOptions& options, const char* name, const char* help,
+                                    const std::vector<double>& buckets) {
   if (options.metrics == nullptr) return nullptr;
   return &prometheus::BuildHistogram()
               .Name(name)
@@ -44,10 +44,17 @@ Store::Store(Schema schema, StoreOptions options)
   const std::vector<double> seconds = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3};
   queue_wait_ = NewHistogram(options_, "linjuli_store_queue_wait_seconds",
                              "Time a write waited for the writer.", seconds);
-  batch_size_ = NewHistogram(options_, "linjuli_store_batch_size",
-                             "Writes that shared one commit.", {1, 2, 4, 8, 16, 32, 64, 128, 256});
+  batch_size_ = NewHistogram(options_, "linjuli_store_batch_size", "Writes that shared one commit.",
+                             {1, 2, 4, 8, 16, 32, 64, 128, 256});
   commit_time_ = NewHistogram(options_, "linjuli_store_commit_seconds",
                               "Time of a commit with its sync.", seconds);
+  if (options_.metrics != nullptr) {
+    wal_size_ = &prometheus::BuildGauge()
+                     .Name("linjuli_store_wal_bytes")
+                     .Help("Committed bytes that are not yet copied into the store's file.")
+                     .Register(*options_.metrics)
+                     .Add({{"service", options_.service}});
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(Schema schema, StoreOptions options) {
@@ -107,9 +114,8 @@ absl::Status Store::Install() {
   if (fresh) {
     for (const auto& sql : ChangeLog::Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
     std::string epoch = absl::BytesToHexString(RandomBytes(8));
-    LJ_RETURN_IF_ERROR(writer_->Prepare("INSERT INTO meta(key,value) VALUES('epoch',?1)")
-                           .Bind(1, epoch)
-                           .Run());
+    LJ_RETURN_IF_ERROR(
+        writer_->Prepare("INSERT INTO meta(key,value) VALUES('epoch',?1)").Bind(1, epoch).Run());
   }
   for (const auto& table : schema_.tables()) LJ_RETURN_IF_ERROR(InstallTable(*table));
   int64_t done = 0;
@@ -147,10 +153,9 @@ absl::Status Store::InstallTable(const Table& table) {
   if (stands == schema) return absl::OkStatus();
   bool rebuild = !stands.empty();
   if (rebuild) {
-    LJ_RETURN_IF_ERROR(writer_->Exec(
-        absl::StrCat("CREATE TEMP TABLE old AS SELECT id,body FROM main.", table.name,
-                     ";DROP TABLE main.", table.name, ";DROP TABLE IF EXISTS main.", table.name,
-                     "_text")));
+    LJ_RETURN_IF_ERROR(writer_->Exec(absl::StrCat(
+        "CREATE TEMP TABLE old AS SELECT id,body FROM main.", table.name, ";DROP TABLE main.",
+        table.name, ";DROP TABLE IF EXISTS main.", table.name, "_text")));
   }
   for (const auto& sql : table.Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
   if (rebuild) {
@@ -234,6 +239,7 @@ void Store::CheckpointWhenDue(bool idle) {
     LJ_CHECK(status.ok() || ReasonOf(status) == "DISK_FULL", std::string(status.message()));
   }
   wal_pages_ = writer_->wal_pages();
+  if (wal_size_) wal_size_->Set(static_cast<double>(wal_pages_.load() * 4096));
 }
 
 void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
@@ -357,8 +363,7 @@ absl::Status Store::Read(const Caller& caller, bool snapshot,
 absl::StatusOr<ChangeBatch> Store::Read(absl::string_view epoch, int64_t after, int limit) {
   if (!epoch.empty() && epoch != epoch_) {
     return Refuse(absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
-                  "this log was restored since; read everything again from 0",
-                  {{"epoch", epoch_}});
+                  "this log was restored since; read everything again from 0", {{"epoch", epoch_}});
   }
   ChangeBatch batch;
   batch.epoch = epoch_;

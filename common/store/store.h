@@ -7,6 +7,7 @@
 #ifndef LINJULI_COMMON_STORE_STORE_H_
 #define LINJULI_COMMON_STORE_STORE_H_
 
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -29,7 +30,7 @@
 namespace linjuli {
 
 struct StoreOptions {
-  std::string path;  // the file; "path.lock" lies beside it
+  std::string path;     // the file; "path.lock" lies beside it
   std::string service;  // short name, a metric label
   Clock* clock = Clock::Real();
   const Standard* standard = nullptr;  // may be null in tests
@@ -59,17 +60,17 @@ class Store : public ChangeSource {
 
   // Runs `read` on a reader's connection, on the calling thread. With `snapshot` all its statements
   // see one state.
-  absl::Status Read(const Caller& caller, bool snapshot,
-                    absl::FunctionRef<absl::Status(Rx&)> read);
+  absl::Status Read(const Caller& caller, bool snapshot, absl::FunctionRef<absl::Status(Rx&)> read);
 
   absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
 
   const Schema& schema() const { return schema_; }
   absl::Time Now() const { return options_.clock->Now(); }
+  // Committed bytes that are not yet copied into the file.
+  int64_t wal_bytes() const { return wal_pages_.load() * 4096; }
   // Copies the log into the file; for a clean end.
   absl::Status Checkpoint();
-  int64_t wal_bytes() const { return wal_pages_.load() * 4096; }
 
  private:
   struct Job {
@@ -120,6 +121,7 @@ class Store : public ChangeSource {
   prometheus::Histogram* queue_wait_ = nullptr;
   prometheus::Histogram* batch_size_ = nullptr;
   prometheus::Histogram* commit_time_ = nullptr;
+  prometheus::Gauge* wal_size_ = nullptr;
   std::thread thread_;
 };
 

@@ -114,15 +114,15 @@ absl::StatusOr<Transition> Transition::Parse(absl::string_view text,
     std::string state(absl::StripAsciiWhitespace(part));
     const auto* value = states->FindValueByName(state);
     if (value == nullptr || value->number() == 0 || value->number() > 63) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("transition \"", text, "\": ", states->full_name(), " has no state \"",
-                       state, "\""));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "transition \"", text, "\": ", states->full_name(), " has no state \"", state, "\""));
     }
     return value->number();
   };
   Transition transition;
   std::vector<absl::string_view> sides = absl::StrSplit(text, "->");
-  if (sides.size() > 2) return absl::InvalidArgumentError(absl::StrCat("transition \"", text, "\""));
+  if (sides.size() > 2)
+    return absl::InvalidArgumentError(absl::StrCat("transition \"", text, "\""));
   absl::string_view left = absl::StripAsciiWhitespace(sides[0]);
   if (left.empty()) transition.from = 1;
   for (absl::string_view part : absl::StrSplit(left, '|', absl::SkipWhitespace())) {
@@ -148,8 +148,7 @@ absl::StatusOr<std::unique_ptr<Table>> Table::From(const Descriptor* type) {
     return absl::InvalidArgumentError(absl::StrCat(type->full_name(), ": ", what));
   };
   table->type = type;
-  table->prototype =
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
+  table->prototype = google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
   if (table->prototype == nullptr) return wrong("its generated code is not linked in");
   table->stored = type->options().GetExtension(linjuli::stored);
   table->name = SnakeCase(type->name());

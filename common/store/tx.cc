@@ -83,8 +83,7 @@ absl::Status Rx::Load(const Table& table, absl::string_view name, Message& into)
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> Rx::FindBodies(const Table& table,
-                                                        absl::string_view field,
+absl::StatusOr<std::vector<std::string>> Rx::FindBodies(const Table& table, absl::string_view field,
                                                         absl::string_view value, int limit) {
   std::string by = "parent";
   if (field != "parent" || !table.nested) {

@@ -67,8 +67,7 @@ class Rx {
 
   // The oldest resources whose indexed field has this value, at most `limit`.
   template <typename M>
-  absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value,
-                                      int limit) {
+  absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value, int limit) {
     const Table& table = TableOf<M>();
     LJ_ASSIGN(std::vector<std::string> bodies, FindBodies(table, field, value, limit));
     std::vector<M> found(bodies.size());
@@ -76,8 +75,7 @@ class Rx {
     return found;
   }
 
-  absl::Status Load(const Table& table, absl::string_view name,
-                    google::protobuf::Message& into);
+  absl::Status Load(const Table& table, absl::string_view name, google::protobuf::Message& into);
 
   // A statement on the service's own tables (its migrations), in SQL made of constants.
   Statement& Sql(const std::string& sql) { return db_.Prepare(sql); }

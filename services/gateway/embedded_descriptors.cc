@@ -5,7 +5,8 @@ __asm__(
     ".pushsection .rodata\n"
     ".balign 16\n"
     "linjuli_descriptors_begin:\n"
-    ".incbin \"" LINJULI_DESCRIPTOR_SET "\"\n"
+    ".incbin \"" LINJULI_DESCRIPTOR_SET
+    "\"\n"
     "linjuli_descriptors_end:\n"
     ".byte 0\n"
     ".popsection\n");

@@ -23,16 +23,24 @@ constexpr FramingFault kBodyTooLarge = {413, "BODY_TOO_LARGE",
 // Fields that mean something here and of which there may be one: a second one could be the one
 // that an intermediary believed.
 constexpr absl::string_view kSingle[] = {
-    "host",          "content-length",  "transfer-encoding", "content-type",
-    "authorization", "expect",          "if-match",          "idempotency-key",
-    "x-request-id",  "x-request-timeout", "content-encoding",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "content-type",
+    "authorization",
+    "expect",
+    "if-match",
+    "idempotency-key",
+    "x-request-id",
+    "x-request-timeout",
+    "content-encoding",
 };
 constexpr std::size_t kSingleCount = sizeof(kSingle) / sizeof(kSingle[0]);
 enum Single { kHost, kContentLength, kTransferEncoding, kContentType, kAuthorization, kExpect };
 
 absl::optional<Verb> VerbOf(absl::string_view method) {
-  for (Verb verb : {Verb::kGet, Verb::kPost, Verb::kPatch, Verb::kDelete, Verb::kHead,
-                    Verb::kOptions}) {
+  for (Verb verb :
+       {Verb::kGet, Verb::kPost, Verb::kPatch, Verb::kDelete, Verb::kHead, Verb::kOptions}) {
     if (method == VerbName(verb)) return verb;
   }
   return absl::nullopt;
@@ -56,7 +64,8 @@ absl::optional<FramingFault> FrameBody(const absl::optional<absl::string_view>* 
   const auto& length = single[kContentLength];
   if (coding.has_value()) {
     if (version != 11) return Bad("Transfer-Encoding does not exist in HTTP/1.0");
-    if (length.has_value()) return Bad("Transfer-Encoding and Content-Length contradict each other");
+    if (length.has_value())
+      return Bad("Transfer-Encoding and Content-Length contradict each other");
     if (!absl::EqualsIgnoreCase(*coding, "chunked")) {
       return Bad("the only Transfer-Encoding is chunked");
     }
@@ -139,7 +148,8 @@ absl::optional<FramingFault> Frame(const RequestHead& head, const FramingLimits&
       if (single[i].has_value()) return Bad("a field that may stand once stands twice");
       single[i] = field.value;
     }
-    if (absl::EqualsIgnoreCase(field.name, "upgrade")) return Bad("no other protocol to upgrade to");
+    if (absl::EqualsIgnoreCase(field.name, "upgrade"))
+      return Bad("no other protocol to upgrade to");
     if (absl::EqualsIgnoreCase(field.name, "connection")) {
       if (auto fault = FrameConnection(field.value, framing)) return fault;
     }

@@ -72,8 +72,8 @@ class World {
                      absl::string_view fields = "Content-Type: application/json\r\n") {
     tickets.last = Call();
     notices.last = Call();
-    return client->Ask(absl::StrCat(line, " HTTP/1.1\r\nHost: a\r\n", fields, "Content-Length: ",
-                                    body.size(), "\r\n\r\n", body));
+    return client->Ask(absl::StrCat(line, " HTTP/1.1\r\nHost: a\r\n", fields,
+                                    "Content-Length: ", body.size(), "\r\n\r\n", body));
   }
 
   FakeClock clock{absl::FromUnixSeconds(1'700'000'000)};
@@ -110,10 +110,9 @@ TEST_CASE("path, query, body and header fields make the request message", "[gate
        "TakeTicket name: \"tickets/a\" etag: \"7\""},
       {"POST /v1/tickets/a:take", R"({"requestId":"r"})", "Idempotency-Key: r\r\n",
        "TakeTicket name: \"tickets/a\" request_id: \"r\""},
-      {"POST /v1/tickets/a:take", R"({"name":"tickets/a"})", "",
-       "TakeTicket name: \"tickets/a\""},
-      {"PATCH /v1/boards/b/notices/n?update_mask=text,audience", R"({"text":"t","audience":"RESIDENTS"})",
-       "If-Match: \"e\"\r\n",
+      {"POST /v1/tickets/a:take", R"({"name":"tickets/a"})", "", "TakeTicket name: \"tickets/a\""},
+      {"PATCH /v1/boards/b/notices/n?update_mask=text,audience",
+       R"({"text":"t","audience":"RESIDENTS"})", "If-Match: \"e\"\r\n",
        "UpdateNotice notice { name: \"boards/b/notices/n\" text: \"t\" etag: \"e\" audience: "
        "RESIDENTS } update_mask { paths: \"text\" paths: \"audience\" }"},
       {"DELETE /v1/boards/b/notices/n", "", "", "DeleteNotice name: \"boards/b/notices/n\""},
@@ -129,7 +128,8 @@ TEST_CASE("path, query, body and header fields make the request message", "[gate
     ClientResponse response = world.Ask(
         line.line, line.body, absl::StrCat("Content-Type: application/json\r\n", line.fields));
     CHECK(response.code == 200);
-    std::string asked = world.tickets.Asked().empty() ? world.notices.Asked() : world.tickets.Asked();
+    std::string asked =
+        world.tickets.Asked().empty() ? world.notices.Asked() : world.tickets.Asked();
     CHECK(asked == line.asked);
   }
 }
@@ -152,8 +152,8 @@ TEST_CASE("a request that says too much, too little or two things is refused wit
       {"POST /v1/tickets", "{}", "Content-Type: text/plain\r\n", 415, "MEDIA_TYPE"},
       {"POST /v1/tickets", "{}", "Content-Type: application/json; charset=gbk\r\n", 415,
        "MEDIA_TYPE"},
-      {"POST /v1/tickets", "{}", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", 415,
-       "MEDIA_TYPE"},
+      {"POST /v1/tickets", "{}", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n",
+       415, "MEDIA_TYPE"},
       {"POST /v1/tickets", "{", json, 400, "JSON"},
       {"POST /v1/tickets", "{'text':'a'}", json, 400, "JSON"},
       {"POST /v1/tickets", R"({"nobody":1})", json, 400, "JSON_UNKNOWN_FIELD"},
@@ -199,8 +199,7 @@ TEST_CASE("a request that says too much, too little or two things is refused wit
     ClientResponse response = world.Ask(line.line, line.body, line.fields);
     CHECK(response.code == line.code);
     if (line.code != 200) {
-      CHECK_THAT(response.body,
-                 Catch::Contains(absl::StrCat("\"reason\":\"", line.reason, "\"")));
+      CHECK_THAT(response.body, Catch::Contains(absl::StrCat("\"reason\":\"", line.reason, "\"")));
       CHECK(world.tickets.Asked() == "");
       CHECK(world.notices.Asked() == "");
     }
@@ -249,8 +248,9 @@ TEST_CASE("a reply is JSON with its version as ETag", "[gateway]") {
   CHECK(response.code == 200);
   CHECK(response.Field("ETag") == "\"7\"");
   CHECK(response.Field("Content-Type") == "application/json");
-  CHECK(response.body ==
-        R"({"name":"tickets/a","text":"修路灯","state":"OPEN","notes":[],"etag":"7","allowedActions":[]})");
+  CHECK(
+      response.body ==
+      R"({"name":"tickets/a","text":"修路灯","state":"OPEN","notes":[],"etag":"7","allowedActions":[]})");
 
   // An etag that no header may hold is left to the body.
   world.tickets.answer = [](const Call&) -> Reply {
@@ -267,14 +267,14 @@ TEST_CASE("a reply is JSON with its version as ETag", "[gateway]") {
 TEST_CASE("every canonical error has its HTTP code, and keeps its details", "[gateway]") {
   World world;
   const std::pair<absl::StatusCode, int> codes[] = {
-      {absl::StatusCode::kCancelled, 499},         {absl::StatusCode::kUnknown, 500},
-      {absl::StatusCode::kInvalidArgument, 400},   {absl::StatusCode::kDeadlineExceeded, 504},
-      {absl::StatusCode::kNotFound, 404},          {absl::StatusCode::kAlreadyExists, 409},
-      {absl::StatusCode::kPermissionDenied, 403},  {absl::StatusCode::kResourceExhausted, 429},
+      {absl::StatusCode::kCancelled, 499},          {absl::StatusCode::kUnknown, 500},
+      {absl::StatusCode::kInvalidArgument, 400},    {absl::StatusCode::kDeadlineExceeded, 504},
+      {absl::StatusCode::kNotFound, 404},           {absl::StatusCode::kAlreadyExists, 409},
+      {absl::StatusCode::kPermissionDenied, 403},   {absl::StatusCode::kResourceExhausted, 429},
       {absl::StatusCode::kFailedPrecondition, 400}, {absl::StatusCode::kAborted, 409},
-      {absl::StatusCode::kOutOfRange, 400},        {absl::StatusCode::kUnimplemented, 501},
-      {absl::StatusCode::kInternal, 500},          {absl::StatusCode::kUnavailable, 503},
-      {absl::StatusCode::kDataLoss, 500},          {absl::StatusCode::kUnauthenticated, 401},
+      {absl::StatusCode::kOutOfRange, 400},         {absl::StatusCode::kUnimplemented, 501},
+      {absl::StatusCode::kInternal, 500},           {absl::StatusCode::kUnavailable, 503},
+      {absl::StatusCode::kDataLoss, 500},           {absl::StatusCode::kUnauthenticated, 401},
   };
   for (auto [code, http] : codes) {
     world.tickets.answer = [code = code](const Call&) -> Reply {
@@ -283,12 +283,13 @@ TEST_CASE("every canonical error has its HTTP code, and keeps its details", "[ga
     ClientResponse response = world.Ask("GET /v1/tickets/a", "", "");
     INFO(response.body);
     CHECK(response.code == http);
-    CHECK(absl::StartsWith(
-        response.body, absl::StrCat("{\"error\":{\"code\":", http, ",\"status\":\"",
-                                    absl::StatusCodeToString(code),
-                                    "\",\"message\":\"a sentence\",\"details\":[")));
-    CHECK_THAT(response.body, Catch::Contains(R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo",)"
-                                              R"("reason":"WHY","domain":"linjuli","metadata":{"fact":"1"}})"));
+    CHECK(absl::StartsWith(response.body,
+                           absl::StrCat("{\"error\":{\"code\":", http, ",\"status\":\"",
+                                        absl::StatusCodeToString(code),
+                                        "\",\"message\":\"a sentence\",\"details\":[")));
+    CHECK_THAT(response.body,
+               Catch::Contains(R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo",)"
+                               R"("reason":"WHY","domain":"linjuli","metadata":{"fact":"1"}})"));
     CHECK_THAT(response.body, Catch::Contains(R"("locale":"zh-CN","message":"原因 WHY")"));
     CHECK(response.Field("WWW-Authenticate") == (http == 401 ? "Bearer" : ""));
   }

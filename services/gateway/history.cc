@@ -114,7 +114,8 @@ class Gathering {
         if (at[i] >= pages_[i]->changes_size()) {
           // What follows on that page may be earlier than anything that is here.
           unseen = unseen || !pages_[i]->next_page_token().empty();
-        } else if (!first || Earlier(pages_[i]->changes(at[i]), pages_[*first]->changes(at[*first]))) {
+        } else if (!first ||
+                   Earlier(pages_[i]->changes(at[i]), pages_[*first]->changes(at[*first]))) {
           first = i;
         }
       }
@@ -202,8 +203,7 @@ void ChangesBackend::ListHistory(Call call, Done done) {
   }
   int page_size = request->page_size() > 0 ? request->page_size() : 100;
   // Shared by the answers, of which nobody knows which comes last.
-  auto gathering =
-      std::make_shared<Gathering>(std::move(places), page_size, std::move(done));
+  auto gathering = std::make_shared<Gathering>(std::move(places), page_size, std::move(done));
   for (std::size_t i = 0; i < calls.size(); ++i) {
     asked[i]->Start(std::move(calls[i]),
                     [gathering, i](Reply reply) { gathering->Add(i, std::move(reply)); });

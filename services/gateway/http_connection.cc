@@ -27,23 +27,27 @@ constexpr FramingFault kTooSlow = {408, "REQUEST_TIMEOUT", "the request did not 
 constexpr FramingFault kNoAnswer = {504, "DEADLINE_EXCEEDED", "there was no answer in time"};
 
 bool IsTrace(absl::string_view text) {
-  return !text.empty() && text.size() <= 64 &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' ||
-                  c == '.';
-         });
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  });
 }
 
 }  // namespace
 
 absl::string_view VerbName(Verb verb) {
   switch (verb) {
-    case Verb::kGet: return "GET";
-    case Verb::kHead: return "HEAD";
-    case Verb::kPost: return "POST";
-    case Verb::kPatch: return "PATCH";
-    case Verb::kDelete: return "DELETE";
-    case Verb::kOptions: return "OPTIONS";
+    case Verb::kGet:
+      return "GET";
+    case Verb::kHead:
+      return "HEAD";
+    case Verb::kPost:
+      return "POST";
+    case Verb::kPatch:
+      return "PATCH";
+    case Verb::kDelete:
+      return "DELETE";
+    case Verb::kOptions:
+      return "OPTIONS";
   }
   return "";
 }

@@ -89,7 +89,8 @@ HttpRespond::~HttpRespond() {
 }
 
 void HttpRespond::operator()(HttpResponse response) && {
-  std::move(*this).Later([response = std::move(response)]() mutable { return std::move(response); });
+  std::move(*this).Later(
+      [response = std::move(response)]() mutable { return std::move(response); });
 }
 
 void HttpRespond::Later(Encode encode) && {
@@ -223,8 +224,9 @@ class HttpServer::Core {
     bool finished = false;
     {
       absl::MutexLock lock(&mutex_);
-      finished = mutex_.AwaitWithTimeout(
-          absl::Condition(+[](int* open) { return *open == 0; }, &open_), grace);
+      finished = mutex_.AwaitWithTimeout(absl::Condition(
+                                             +[](int* open) { return *open == 0; }, &open_),
+                                         grace);
     }
     for (auto& loop : loops_) loop->Stop();
     return finished;

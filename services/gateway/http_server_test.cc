@@ -37,7 +37,8 @@ void Echo(const HttpRequest& request, HttpRespond respond) {
   std::move(respond)(std::move(response));
 }
 
-std::unique_ptr<HttpServer> StartServer(HttpServerOptions options = Quick(), HttpHandler handler = Echo) {
+std::unique_ptr<HttpServer> StartServer(HttpServerOptions options = Quick(),
+                                        HttpHandler handler = Echo) {
   auto server = HttpServer::Start(std::move(options), std::move(handler));
   REQUIRE(server.ok());
   return *std::move(server);
@@ -135,7 +136,9 @@ TEST_CASE("answers from other threads reach their own connections", "[gateway]")
     clients.back()->Send(absl::StrCat("GET /", i, " HTTP/1.1\r\nHost: a\r\n\r\n"));
   }
   mutex.LockWhen(absl::Condition(
-      +[](std::vector<std::pair<std::string, HttpRespond>>* all) { return all->size() == kClients; },
+      +[](std::vector<std::pair<std::string, HttpRespond>>* all) {
+        return all->size() == kClients;
+      },
       &held));
   auto answers = std::move(held);
   mutex.Unlock();
@@ -193,12 +196,15 @@ TEST_CASE("a body of 1 MiB arrives whole, and one byte more is 413", "[gateway]"
   auto server = StartServer();
   std::string body(1024 * 1024, 'x');
   std::string head = "POST /a HTTP/1.1\r\nHost: a\r\n";
-  ClientResponse whole = TestClient(server->port()).Ask(
-      absl::StrCat(head, "Content-Length: ", body.size(), "\r\n\r\n", body));
+  ClientResponse whole =
+      TestClient(server->port())
+          .Ask(absl::StrCat(head, "Content-Length: ", body.size(), "\r\n\r\n", body));
   CHECK(whole.code == 200);
   CHECK((whole.body == absl::StrCat("POST /a ", body)));
-  ClientResponse chunked = TestClient(server->port()).Ask(
-      absl::StrCat(head, "Transfer-Encoding: chunked\r\n\r\n100000\r\n", body, "\r\n0\r\n\r\n"));
+  ClientResponse chunked =
+      TestClient(server->port())
+          .Ask(absl::StrCat(head, "Transfer-Encoding: chunked\r\n\r\n100000\r\n", body,
+                            "\r\n0\r\n\r\n"));
   CHECK(chunked.code == 200);
   CHECK((chunked.body == whole.body));
   // The client is still sending when it is refused, and reads the refusal all the same.

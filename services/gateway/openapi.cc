@@ -35,7 +35,8 @@ constexpr absl::string_view kAbout =
     "`reason` in capitals; programs decide by it, never by the sentence.";
 
 // The error of AIP-193.
-constexpr absl::string_view kErrorSchema = R"({"type":"object","required":["error"],)"
+constexpr absl::string_view kErrorSchema =
+    R"({"type":"object","required":["error"],)"
     R"("properties":{"error":{"type":"object","required":["code","status","message","details"],)"
     R"("properties":{"code":{"type":"integer","description":"The HTTP code."},)"
     R"("status":{"type":"string","description":"The canonical code, as FAILED_PRECONDITION."},)"
@@ -131,8 +132,9 @@ class DocumentWriter {
     std::vector<std::string> segments;
     for (std::size_t i = 0; i < route.path.segments.size(); ++i) {
       const Segment& segment = route.path.segments[i];
-      segments.push_back(segment.kind == Segment::kLiteral ? segment.literal
-                                                           : absl::StrCat("{", NameOf(route, i), "}"));
+      segments.push_back(segment.kind == Segment::kLiteral
+                             ? segment.literal
+                             : absl::StrCat("{", NameOf(route, i), "}"));
     }
     return absl::StrCat("/", absl::StrJoin(segments, "/"), route.path.verb.empty() ? "" : ":",
                         route.path.verb);

@@ -6,8 +6,8 @@
 namespace linjuli {
 
 bool PagesDoor::Takes(const HttpRequest& request) const {
-  return request.path == "/livez" || request.path == "/readyz" ||
-         request.path == "/openapi.json" || request.path == "/docs";
+  return request.path == "/livez" || request.path == "/readyz" || request.path == "/openapi.json" ||
+         request.path == "/docs";
 }
 
 void PagesDoor::Handle(const HttpRequest& request, HttpRespond respond) {

@@ -182,8 +182,8 @@ absl::StatusOr<std::string> DecodeToken(const HttpRequest& http) {
   std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(*authorization, absl::MaxSplits(' ', 1));
   absl::string_view token = absl::StripAsciiWhitespace(parts.second);
-  if (!absl::EqualsIgnoreCase(parts.first, "Bearer") || token.empty() ||
-      token.size() > kMaxToken || !IsVisible(token)) {
+  if (!absl::EqualsIgnoreCase(parts.first, "Bearer") || token.empty() || token.size() > kMaxToken ||
+      !IsVisible(token)) {
     return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
                   "Authorization must be: Bearer and a token");
   }

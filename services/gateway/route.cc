@@ -31,7 +31,8 @@ absl::Status CheckVariable(const MethodDescriptor& method, const std::string& pa
   const Descriptor* message = method.input_type();
   std::vector<std::string> names = absl::StrSplit(path, '.');
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const FieldDescriptor* field = message == nullptr ? nullptr : message->FindFieldByName(names[i]);
+    const FieldDescriptor* field =
+        message == nullptr ? nullptr : message->FindFieldByName(names[i]);
     if (field == nullptr) {
       return Wrong(method, absl::StrCat("the path's {", path, "} is no field of ",
                                         method.input_type()->full_name()));
@@ -145,9 +146,8 @@ absl::StatusOr<RouteTable> RouteTable::Build(absl::Span<const ServiceDescriptor*
       if (!method.options().HasExtension(google::api::http)) continue;
       LJ_ASSIGN(Route route, MakeRoute(method, method.options().GetExtension(google::api::http)));
       LJ_RETURN_IF_ERROR(CheckConflicts(route, table.routes_));
-      auto wider = std::find_if(
-          table.routes_.begin(), table.routes_.end(),
-          [&](const Route& other) { return route.path.Within(other.path); });
+      auto wider = std::find_if(table.routes_.begin(), table.routes_.end(),
+                                [&](const Route& other) { return route.path.Within(other.path); });
       table.routes_.insert(wider, std::move(route));
     }
   }
@@ -200,9 +200,9 @@ absl::StatusOr<RouteMatch> RouteTable::Match(Verb verb, absl::string_view path) 
   RouteMatch match;
   match.route = found;
   for (const PathVariable& variable : found->path.variables) {
-    auto value = PercentDecode(
-        found->path.Raw(variable, parts),
-        found->path.IsOneSegment(variable) ? Escapes::kAll : Escapes::kKeepReserved);
+    auto value =
+        PercentDecode(found->path.Raw(variable, parts),
+                      found->path.IsOneSegment(variable) ? Escapes::kAll : Escapes::kKeepReserved);
     if (!value.has_value()) {
       return Refuse(absl::StatusCode::kInvalidArgument, "PATH",
                     "the path holds an escape that is no UTF-8 text");

@@ -34,7 +34,7 @@ struct RouteMatch {
   std::vector<std::pair<absl::string_view, std::string>> captures;
 };
 
-// Immutable, so thread-safe.
+// Immutable, so thread-safe. The descriptors must live as long.
 class RouteTable {
  public:
   // Routes of every method that has google.api.http; the others have none. INVALID_ARGUMENT,

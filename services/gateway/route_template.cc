@@ -14,7 +14,8 @@ namespace {
 // Characters of a literal or verb: those that a path may hold without an escape, the grammar's own
 // signs apart.
 bool IsLiteralChar(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-._~!$&'()+,;@", c);
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+         absl::StrContains("-._~!$&'()+,;@", c);
 }
 
 class TemplateParser {
@@ -189,8 +190,7 @@ bool RouteTemplate::Overlaps(const RouteTemplate& other) const {
   const RouteTemplate &a = *this, &b = other;
   bool a_open = a.Rest().has_value(), b_open = b.Rest().has_value();
   if (!a_open && !b_open) {
-    return a.segments.size() == b.segments.size() &&
-           ZipFront(a.Before(), b.Before(), BothPossible);
+    return a.segments.size() == b.segments.size() && ZipFront(a.Before(), b.Before(), BothPossible);
   }
   if (!a_open) return b.Overlaps(a);
   if (b_open) {

@@ -157,19 +157,21 @@ TEST_CASE("templates fit the paths that they describe, and give their variables"
   };
   for (const Line& line : lines) {
     INFO(line.rule << "  " << line.path);
-    auto table = Rules({line.rule}).Build();
+    Rules rules({line.rule});
+    auto table = rules.Build();
     REQUIRE(table.ok());
     CHECK(MatchText(*table, Verb::kGet, line.path) == line.wanted);
   }
 }
 
 TEST_CASE("the narrower template counts, in whatever order they are declared", "[gateway]") {
-  std::vector<std::string> rules = {
+  std::vector<std::string> lines = {
       "GET /v1/{name=**}",          "GET /v1/{name=needs/**}", "GET /v1/{name=needs/*}",
       "GET /v1/needs/special",      "GET /v1/needs",           "GET /v1/{name=needs/*}:claim",
       "GET /v1/{name=calls/**}/end"};
   for (int turn = 0; turn < 2; ++turn) {
-    auto table = Rules(rules).Build();
+    Rules rules(lines);
+    auto table = rules.Build();
     REQUIRE(table.ok());
     auto template_of = [&](absl::string_view path) {
       auto match = table->Match(Verb::kGet, path);
@@ -184,14 +186,14 @@ TEST_CASE("the narrower template counts, in whatever order they are declared", "
     CHECK(template_of("/v1/calls/a/end") == "/v1/{name=calls/**}/end");
     CHECK(template_of("/v1/needs") == "/v1/needs");
     CHECK(template_of("/v1/calls/a") == "/v1/{name=**}");
-    std::reverse(rules.begin(), rules.end());
+    std::reverse(lines.begin(), lines.end());
   }
 }
 
 TEST_CASE("a path that other verbs have is not allowed, and says which are", "[gateway]") {
-  auto table = Rules({"GET /v1/{name=needs/*}", "DELETE /v1/{name=needs/*}", "POST /v1/needs body *",
-                      "POST /v1/{name=needs/*}:claim body *", "PATCH /v1/{other=*/a} body inner"})
-                   .Build();
+  Rules rules({"GET /v1/{name=needs/*}", "DELETE /v1/{name=needs/*}", "POST /v1/needs body *",
+               "POST /v1/{name=needs/*}:claim body *", "PATCH /v1/{other=*/a} body inner"});
+  auto table = rules.Build();
   REQUIRE(table.ok());
   CHECK(MatchText(*table, Verb::kPatch, "/v1/needs/b") ==
         "METHOD_NOT_ALLOWED DELETE, GET, HEAD, OPTIONS");

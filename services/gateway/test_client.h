@@ -46,8 +46,7 @@ class TestClient {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ =
-        ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   }
   ~TestClient() { ::close(socket_); }
   TestClient(const TestClient&) = delete;

@@ -12,6 +12,7 @@ constexpr absl::Duration kLookForCalendar = absl::Hours(24);
 
 absl::Status Start(Tx& tx, v1::Clock& clock, absl::Time from, const char* name) {
   clock.Clear();
+  Stamp(clock.mutable_start_time(), from);
   const Standard& standard = tx.standard();
   auto due = standard.After(from, standard.clock(name));
   if (ReasonOf(due.status()) == "CALENDAR_MISSING") {
@@ -139,10 +140,8 @@ absl::Status ScheduleCheck(Tx& tx, Need& need) {
 }
 
 absl::Status OnDue(Tx& tx, Need& need) {
-  if (ExpiryOf(need) <= tx.now()) {
-    Tx::Move(need, Need::IN_HANDLING);
-    return ScheduleCheck(tx, need);
-  }
+  // What else is due at the same moment is raised below.
+  if (ExpiryOf(need) <= tx.now()) Tx::Move(need, Need::IN_HANDLING);
   if (UnreachedAt(tx, need) <= tx.now()) {
     Tx::Move(need, Need::CLOSED);
     need.set_outcome(Need::UNREACHED);
@@ -151,10 +150,10 @@ absl::Status OnDue(Tx& tx, Need& need) {
   }
   for (v1::Clock* clock : Running(need)) {
     if (clock->missing_year() != 0) {
-      const char* name = clock == need.mutable_feedback() ? "callback"
-                         : clock == need.mutable_follow_up() ? FollowUpName(need)
-                                                             : HandleName(need);
-      LJ_RETURN_IF_ERROR(Start(tx, *clock, ToTime(need.create_time()), name));
+      const char* name = clock == &need.feedback()    ? "callback"
+                         : clock == &need.follow_up() ? FollowUpName(need)
+                                                      : HandleName(need);
+      LJ_RETURN_IF_ERROR(Start(tx, *clock, ToTime(clock->start_time()), name));
     } else if (NextOf(*clock, tx.now()) <= tx.now()) {
       // A warning that was slept through is raised before what is overdue: each once, in order.
       clock->set_alarm(clock->alarm() == v1::Clock::WARNED ? v1::Clock::OVERDUE

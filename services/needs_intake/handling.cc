@@ -86,6 +86,8 @@ absl::Status AnswerNeed(Tx& tx, const v1::AnswerNeedRequest& request, Need& need
   need.mutable_answer()->set_answerer(tx.caller().subject);
   Stamp(need.mutable_answer()->mutable_answer_time(), tx.now());
   need.clear_contact_attempt_times();
+  // The leader who answers what nobody else solved follows it from here on.
+  if (need.owner().empty()) need.set_owner(tx.caller().subject);
   return StartFeedback(tx, need);
 }
 

@@ -1,7 +1,7 @@
 // Hearing a need: registration, the instant reply, classification (E2–E4).
 #include "absl/strings/str_cat.h"
-#include "common/standard/codes.h"
 #include "common/clock.h"
+#include "common/standard/codes.h"
 #include "common/standard/standard.h"
 #include "services/needs_intake/clocks.h"
 #include "services/needs_intake/handlers.h"
@@ -10,6 +10,8 @@ namespace linjuli::needs_intake {
 namespace {
 
 constexpr int kMostArticles = 5;
+// Articles with one item code that are looked at, retired ones among them.
+constexpr int kArticlesSeen = 100;
 
 // "20261123" and the place in the log, so that no two are alike, with two check digits.
 std::string ReceiptNumber(Tx& tx) {
@@ -20,8 +22,8 @@ std::string ReceiptNumber(Tx& tx) {
 absl::Status SetReporter(Tx& tx, Need& need) {
   if (tx.caller().Has(RESIDENT)) {
     if (!need.reporter().empty() && need.reporter() != tx.caller().subject) {
-      return RefuseFields({{"need.reporter", "OUTPUT_ONLY",
-                            "is you; a resident cannot speak in another's name"}});
+      return RefuseFields(
+          {{"need.reporter", "OUTPUT_ONLY", "is you; a resident cannot speak in another's name"}});
     }
     need.set_reporter(tx.caller().subject);
   } else if (tx.caller().Has(AGENT) && need.reporter().empty()) {
@@ -50,9 +52,11 @@ absl::Status CreateNeed(Tx& tx, const v1::CreateNeedRequest&, Need& need) {
   need.set_receipt_number(ReceiptNumber(tx));
   need.set_standard_version(tx.standard().version());
   if (!need.item_code().empty()) {
-    LJ_ASSIGN(auto articles, tx.Find<v1::Article>("item_code", need.item_code(), kMostArticles));
+    LJ_ASSIGN(auto articles, tx.Find<v1::Article>("item_code", need.item_code(), kArticlesSeen));
     for (const auto& article : articles) {
-      if (article.state() == v1::Article::PUBLISHED) need.add_matched_articles(article.name());
+      if (article.state() != v1::Article::PUBLISHED) continue;
+      need.add_matched_articles(article.name());
+      if (need.matched_articles_size() == kMostArticles) break;
     }
   }
   LJ_RETURN_IF_ERROR(StartFollowUp(tx, need));
@@ -74,7 +78,9 @@ absl::Status ClassifyNeed(Tx& tx, const v1::ClassifyNeedRequest& request, Need& 
   need.set_classification_reason(request.reason());
   // Only the clocks that depend on what has changed start anew.
   bool pressing = need.urgent() || need.level() == v1::REMEDIAL;
-  if (pressing != was_pressing) LJ_RETURN_IF_ERROR(StartFollowUp(tx, need));
+  if (pressing != was_pressing && need.state() == Need::RECEIVED) {
+    LJ_RETURN_IF_ERROR(StartFollowUp(tx, need));
+  }
   return new_kind ? StartHandle(tx, need) : absl::OkStatus();
 }
 

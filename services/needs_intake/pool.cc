@@ -61,8 +61,8 @@ absl::Status ReinstateNeed(Tx& tx, const v1::ReinstateNeedRequest&, Need& need) 
 }
 
 absl::Status ReturnNeed(Tx& tx, const v1::ReturnNeedRequest&, Need& need) {
-  LJ_ASSIGN(absl::Time closes, tx.standard().After(ToTime(need.claim_time()),
-                                                   tx.standard().clock("sign")));
+  LJ_ASSIGN(absl::Time closes,
+            tx.standard().After(ToTime(need.claim_time()), tx.standard().clock("sign")));
   if (tx.now() > closes) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "RETURN_WINDOW",
                   "the time to give it back has passed; handle it, or refer it",
@@ -86,8 +86,7 @@ absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) 
   if (request.receiver() == need.owner()) {
     return RefuseFields({{"receiver", "RANGE", "has the need already"}});
   }
-  LJ_ASSIGN(absl::Time expires,
-            tx.standard().After(tx.now(), tx.standard().clock("referral")));
+  LJ_ASSIGN(absl::Time expires, tx.standard().After(tx.now(), tx.standard().clock("referral")));
   v1::Referral& referral = *need.mutable_referral();
   referral.set_sender(need.owner());
   referral.set_receiver(request.receiver());

@@ -1,0 +1,38 @@
+// Threads for reads that may take long: searches, large pages. Short reads run where they arrive
+// and must not wait behind these.
+#ifndef LINJULI_COMMON_RPC_READ_POOL_H_
+#define LINJULI_COMMON_RPC_READ_POOL_H_
+
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+
+namespace linjuli {
+
+// Thread-safe.
+class ReadPool {
+ public:
+  ReadPool(int threads, size_t most_waiting);
+  // Runs what waits, then ends.
+  ~ReadPool();
+
+  // False when too much waits already; `work` was not taken then.
+  bool Run(absl::AnyInvocable<void()>&& work);
+
+ private:
+  void Serve();
+
+  const size_t most_waiting_;
+  absl::Mutex mutex_;
+  std::deque<absl::AnyInvocable<void()>> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace linjuli
+
+#endif  // LINJULI_COMMON_RPC_READ_POOL_H_
