@@ -110,7 +110,7 @@ TEST_CASE("a breach of the layers would be seen", "[layers]") {
   CHECK(breach("common/rpc/x.cc", "services/services.h", "") == "another service's folder");
   CHECK(breach("common/rpc/x.cc", "linjuli/testing/v1/testing.pb.h", "") ==
         "another service's proto");
-  CHECK(breach("common/rpc/x.cc", "tests/rig.h", "") == "a helper of tests");
+  CHECK(breach("common/rpc/x.cc", "tests/city_rig.h", "") == "a helper of tests");
   CHECK(breach("common/rpc/x_test.cc", "linjuli/testing/v1/testing.pb.h", "") == "");
   CHECK(breach("services/a/x.cc", "linjuli/a/v1/a.pb.h", "a") == "");
   CHECK(breach("services/a/x.cc", "linjuli/changes/v1/changes.pb.h", "a") == "");

@@ -1,4 +1,6 @@
 // linjuli: one program. `serve` runs services; the other verbs are for those who run them.
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -9,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/auth/issuer.h"
-#include "common/changes/log.h"
 #include "common/log.h"
 #include "common/rpc/plan.h"
 #include "common/standard/standard.h"
+#include "common/store/verify.h"
 #include "services/export.h"
 #include "services/load.h"
 #include "services/process.h"
@@ -56,6 +58,12 @@ int Serve(ProcessOptions options, const std::vector<std::string>& backends) {
     std::vector<std::string> pair = absl::StrSplit(backend, absl::MaxSplits('=', 1));
     if (pair.size() != 2) return Fail(absl::InvalidArgumentError("--backend NAME=ADDRESS"));
     options.backends[pair[0]] = pair[1];
+  }
+  // Each connection costs a file; the soft limit is often 1,024 where the hard one allows more.
+  rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
   }
   sigset_t signals = BlockedSignals();
   auto process = Process::Start(std::move(options));
@@ -122,7 +130,10 @@ int Verify(const std::string& data_dir) {
     std::string path = absl::StrCat(data_dir, "/", entry.name, ".db");
     if (!std::ifstream(path).good()) continue;
     auto db = Connection::Open(path, Connection::Access::kRead);
-    auto verdict = db.ok() ? VerifyChain(**db) : absl::StatusOr<Verdict>(db.status());
+    auto plan = ServicePlan::From(entry.spec());
+    if (!db.ok()) return Fail(db.status());
+    if (!plan.ok()) return Fail(plan.status());
+    auto verdict = VerifyStore(**db, (*plan)->schema);
     if (!verdict.ok()) return Fail(verdict.status());
     std::cout << entry.name << ": " << verdict->changes << " changes hold, head " << verdict->head
               << "\n";

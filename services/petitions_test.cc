@@ -1,6 +1,7 @@
 // The whole program in one process, on real residents' messages: all of them registered through
 // the HTTP door into Linhai's villages, every one found again, by name, by list and by word.
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -10,15 +11,14 @@
 #include "catch2/catch.hpp"
 #include "common/grpc/channel.h"
 #include "common/json/codec.h"
-#include "linjuli/changes/v1/changes.pb.h"
-#include "linjuli/needs_intake/v1/needs_intake.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "linjuli/changes/v1/changes.pb.h"
+#include "linjuli/needs_intake/v1/needs_intake.pb.h"
 #include "services/gateway/test_client.h"
 #include "services/process.h"
 #include "services/services.h"
-#include "tests/golden.h"
-#include "tests/rig.h"
+#include "tests/city_rig.h"
 
 namespace linjuli {
 namespace {
@@ -115,7 +115,8 @@ class Town {
     std::vector<v1::Need> needs;
     std::string token;
     do {
-      R page = Must<R>(absl::StrCat("GET ", path, "&pageSize=1000&pageToken=", Percent(token)), who);
+      R page = Must<R>(
+          absl::StrCat("GET ", path, "&pageSize=1000&pageToken=", Percent(token)), who);
       needs.insert(needs.end(), page.needs().begin(), page.needs().end());
       token = page.next_page_token();
     } while (!token.empty());
@@ -129,7 +130,7 @@ class Town {
   }
 
   const Caller worker = Person("worker/wang", {COMMUNITY_WORKER}, {"331082"});
-  TestFolder folder;
+  MemoryDir folder;
   FakeClock clock{ChinaAt("2026-11-23 09:00")};
   TokenDesk desk;
   std::unique_ptr<Process> process;

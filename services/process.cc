@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -44,7 +45,7 @@ struct Process::Parts {
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<Gateway> gateway;
   std::unique_ptr<prometheus::Exposer> exposer;
-  bool drained = false;
+  std::atomic<bool> draining{false};
 
   absl::Status LoadTrust();
   absl::Status StartServices();
@@ -187,6 +188,9 @@ absl::Status Process::Parts::StartGateway() {
     return absl::InvalidArgumentError(
         "the gateway has nothing to serve: name services beside it, or --backend NAME=ADDRESS");
   }
+  gate.ready = [this] {
+    return draining ? absl::UnavailableError("draining") : absl::OkStatus();
+  };
   gate.localize = [this](absl::Status& status) {
     std::string text = standard->Text(ReasonOf(status), "zh-CN");
     if (!text.empty()) Localize(status, "zh-CN", text);
@@ -240,8 +244,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(ProcessOptions options) 
 Process::~Process() { Drain(); }
 
 void Process::Drain() {
-  if (parts_->drained) return;
-  parts_->drained = true;
+  if (parts_->draining.exchange(true)) return;
   constexpr absl::Duration kFinish = absl::Seconds(20);
   if (parts_->gateway) parts_->gateway->Drain(kFinish);
   if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), kFinish);
@@ -266,9 +269,10 @@ int Process::metrics_port() const {
 std::string Process::AddressesJson() const {
   std::vector<std::string> doors;
   auto add = [&](const char* name, const std::string& asked, int port) {
-    if (port == 0 && !absl::StartsWith(asked, "unix:")) return;
-    size_t colon = asked.rfind(':');
-    std::string at = port == 0 ? asked : absl::StrCat(asked.substr(0, colon), ":", port);
+    bool is_path = absl::StartsWith(asked, "unix:");
+    if (port == 0 && !is_path) return;
+    std::string at =
+        is_path ? asked : absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
     doors.push_back(absl::StrCat("\"", name, "\":\"", at, "\""));
   };
   add("http", parts_->options.http, http_port());

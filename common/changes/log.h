@@ -78,7 +78,7 @@ struct Flaw {
   int64_t sequence = 0;
   std::string what;
 };
-// Walks the whole chain: sequences without gaps, hashes, columns against contents. Returns how many
+// Walks the whole chain: sequences without gaps, hashes, contents in their place. Returns how many
 // changes hold, and the first flaw.
 struct Verdict {
   int64_t changes = 0;

@@ -29,7 +29,6 @@ absl::StatusOr<Cursor> ReadCursor(Service& service, const std::string& from) {
 }
 
 absl::Status SaveCursor(Tx& tx, const std::string& from, const Cursor& cursor) {
-  tx.CountWrite();
   return tx.db()
       .Prepare("INSERT OR REPLACE INTO cursor(source,epoch,seq) VALUES(?1,?2,?3)")
       .Bind(1, from)

@@ -93,6 +93,7 @@ std::pair<std::string, std::vector<std::string>> UnderDivision(const std::string
 // What the caller may see at all. False: nothing.
 bool AddScope(const MethodPlan& plan, const Caller& caller, absl::string_view division,
               Where& where) {
+  if (plan.access.is_public()) return true;
   std::vector<std::pair<std::string, std::vector<std::string>>> any;
   for (const Way& way : plan.access.ways()) {
     if (!way.RoleFits(caller)) continue;

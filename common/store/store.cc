@@ -208,6 +208,7 @@ absl::Status Store::Checkpoint() {
 
 void Store::Run() {
   std::vector<std::unique_ptr<Job>> batch;
+  bool tried = false;  // to copy the log, since something was written
   while (true) {
     bool idle = false;
     bool asked = false;
@@ -216,8 +217,8 @@ void Store::Run() {
       auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         return !queue_.empty() || stopping_;
       };
-      idle = !ready();
-      if (idle && wal_pages_.load() < kIdleCheckpoint) mutex_.Await(absl::Condition(&ready));
+      idle = !ready() && !tried && wal_pages_.load() >= kIdleCheckpoint;
+      if (!idle) mutex_.Await(absl::Condition(&ready));
       if (stopping_ && queue_.empty()) return;
       while (!queue_.empty() && batch.size() < kMaxBatch) {
         batch.push_back(std::move(queue_.front()));
@@ -227,6 +228,8 @@ void Store::Run() {
       checkpoint_asked_ = false;
     }
     if (!batch.empty()) RunBatch(batch);
+    // A reader may hold the log; then it is tried again after the next write.
+    tried = batch.empty();
     batch.clear();
     CheckpointWhenDue(idle || asked);
   }

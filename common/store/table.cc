@@ -209,6 +209,9 @@ absl::StatusOr<std::unique_ptr<Table>> Table::From(const Descriptor* type) {
   if (!table->due.empty() && !IsTimestamp(table->due.back())) {
     return wrong("(linjuli.stored).due must be a Timestamp");
   }
+  if (table->due.size() > 1) {
+    return wrong("(linjuli.stored).due must be a field of the resource itself");
+  }
   for (const auto& index : table->stored.index()) {
     table->indexes.emplace_back();
     for (absl::string_view field : absl::StrSplit(index, ',')) {

@@ -161,7 +161,6 @@ absl::Status Tx::Write(const Table& table, Message& resource) {
 }
 
 absl::Status Tx::WriteTexts(const Table& table, int64_t id, absl::string_view grams, bool remove) {
-  CountWrite();
   return WriteTextRow(db_, table, id, grams, remove);
 }
 
@@ -192,7 +191,6 @@ absl::Status Tx::Store(const Table& table, Message& resource, int64_t id, const 
     }
   }
   LJ_RETURN_IF_ERROR(written);
-  CountWrite();
   if (fresh && !table.texts.empty()) {
     LJ_RETURN_IF_ERROR(WriteTexts(table, id, GramsOf(table.TextsIn(resource)), false));
   }

@@ -108,7 +108,8 @@ class Tx : public Rx {
         savepoints_(savepoints),
         origin_(std::move(origin)),
         log_(log),
-        ids_(ids) {}
+        ids_(ids),
+        changes_before_(sqlite3_total_changes64(db.handle())) {}
 
   // A new id, for things that have no table of their own.
   std::string NewId() { return EncodeId(ids_.Next(now_)); }
@@ -137,7 +138,7 @@ class Tx : public Rx {
   // the part failed after writing, and the whole call is about to be run again with savepoints.
   template <typename F>
   auto Nested(F part) -> decltype(part()) {
-    int64_t before = writes_;
+    int64_t before = writes();
     auto mark = log_.mark();
     if (savepoints_) LJ_RETURN_IF_ERROR(db_.Exec("SAVEPOINT part"));
     auto result = part();
@@ -147,7 +148,7 @@ class Tx : public Rx {
         LJ_RETURN_IF_ERROR(db_.Exec("ROLLBACK TO part"));
       }
       LJ_RETURN_IF_ERROR(db_.Exec("RELEASE part"));
-    } else if (!result.ok() && writes_ != before && ReasonOf(result.status()) != "DISK_FULL") {
+    } else if (!result.ok() && writes() != before && ReasonOf(StatusOf(result)) != "DISK_FULL") {
       return Refuse(absl::StatusCode::kAborted, kHalfDone, "a part failed half done");
     }
     return result;
@@ -167,11 +168,16 @@ class Tx : public Rx {
   const Origin& origin() const { return origin_; }
   void set_request_id(std::string id) { origin_.request_id = std::move(id); }
   ChangeLog& log() { return log_; }
-  // How many writes were made; a failed call that made none leaves nothing to undo.
-  int64_t writes() const { return writes_; }
-  void CountWrite() { ++writes_; }
+  // How many rows were written, the service's own among them; a failed call that wrote none leaves
+  // nothing to undo.
+  int64_t writes() const { return sqlite3_total_changes64(db_.handle()) - changes_before_; }
 
  private:
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+    return result.status();
+  }
   absl::Status Store(const Table& table, google::protobuf::Message& resource, int64_t id,
                      const std::string& sql, int state_before, bool fresh);
   absl::Status WriteTexts(const Table& table, int64_t id, absl::string_view grams, bool remove);
@@ -182,7 +188,7 @@ class Tx : public Rx {
   IdSource& ids_;
   bool Declared(const Table& table, int before, int after) const;
 
-  int64_t writes_ = 0;
+  const int64_t changes_before_;
   const google::protobuf::Descriptor* declared_type_ = nullptr;
   const Transition* declared_ = nullptr;
 };

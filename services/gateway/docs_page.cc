@@ -19,7 +19,8 @@ absl::string_view DocumentationPage() {
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper);
   font: 15px/1.6 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
-code, pre, .path { font-family: ui-monospace, "JetBrains Mono", Consolas, monospace; font-size: 13px; }
+code, pre, .path { font-family: ui-monospace, "JetBrains Mono", Consolas, monospace;
+  font-size: 13px; }
 nav { position: fixed; inset: 0 auto 0 0; width: 310px; overflow-y: auto; padding: 20px 16px;
   background: var(--tint); border-right: 1px solid var(--line); }
 main { margin-left: 310px; padding: 28px 40px 120px; max-width: 1000px; }
@@ -43,7 +44,8 @@ table { width: 100%; border-collapse: collapse; }
 td { padding: 6px 8px; border-top: 1px solid var(--line); vertical-align: top; }
 td:first-child { width: 32%; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: 13px; }
-.tag { display: inline-block; margin: 0 4px 2px 0; padding: 0 7px; border-radius: 9px; font-size: 12px;
+.tag { display: inline-block; margin: 0 4px 2px 0; padding: 0 7px; border-radius: 9px;
+  font-size: 12px;
   background: var(--tint); border: 1px solid var(--line); }
 .must { color: var(--delete); }
 details { margin: 4px 0 4px 8px; } summary { cursor: pointer; color: var(--accent); }
@@ -120,7 +122,8 @@ function shape(schema, seen = []) {
   for (const [name, field] of Object.entries(type.properties || {})) {
     table.append(row(name, field, (type.required || []).includes(name), field.description, inside));
   }
-  return make('div', {}, type.description ? make('p', {class: 'soft'}, type.description) : '', table);
+  const about = type.description ? make('p', {class: 'soft'}, type.description) : '';
+  return make('div', {}, about, table);
 }
 function block(title, content) { return content ? [make('h4', {}, title), content] : []; }
 
@@ -147,7 +150,8 @@ function operation(path, verb, op) {
 function show() {
   const page = document.getElementById('page'), index = document.getElementById('index');
   page.replaceChildren(make('h1', {}, api.info.title), make('p', {}, api.info.description),
-      make('p', {class: 'soft'}, 'OpenAPI 3.1: ', make('a', {href: '/openapi.json'}, '/openapi.json')));
+      make('p', {class: 'soft'}, 'OpenAPI 3.1: ',
+          make('a', {href: '/openapi.json'}, '/openapi.json')));
   for (const tag of api.tags) {
     const group = make('div', {}, make('h2', {}, tag.name));
     page.append(make('h2', {}, tag.name), make('p', {}, tag.description || ''));
@@ -180,9 +184,11 @@ find.addEventListener('input', () => {
   }
 });
 document.addEventListener('keydown', (event) => {
-  if (event.key === '/' && document.activeElement !== find) { event.preventDefault(); find.focus(); }
+  if (event.key !== '/' || document.activeElement === find) return;
+  event.preventDefault();
+  find.focus();
 });
-fetch('/openapi.json').then((answer) => answer.json()).then((document) => { api = document; show(); })
+fetch('/openapi.json').then((answer) => answer.json()).then((read) => { api = read; show(); })
     .catch(() => { document.getElementById('page').textContent = '/openapi.json ✗'; });
 </script>
 </body>

@@ -64,8 +64,7 @@ absl::optional<FramingFault> FrameBody(const absl::optional<absl::string_view>* 
   const auto& length = single[kContentLength];
   if (coding.has_value()) {
     if (version != 11) return Bad("Transfer-Encoding does not exist in HTTP/1.0");
-    if (length.has_value())
-      return Bad("Transfer-Encoding and Content-Length contradict each other");
+    if (length.has_value()) return Bad("Transfer-Encoding and Content-Length say two things");
     if (!absl::EqualsIgnoreCase(*coding, "chunked")) {
       return Bad("the only Transfer-Encoding is chunked");
     }
@@ -148,8 +147,7 @@ absl::optional<FramingFault> Frame(const RequestHead& head, const FramingLimits&
       if (single[i].has_value()) return Bad("a field that may stand once stands twice");
       single[i] = field.value;
     }
-    if (absl::EqualsIgnoreCase(field.name, "upgrade"))
-      return Bad("no other protocol to upgrade to");
+    if (absl::EqualsIgnoreCase(field.name, "upgrade")) return Bad("no other protocol is spoken");
     if (absl::EqualsIgnoreCase(field.name, "connection")) {
       if (auto fault = FrameConnection(field.value, framing)) return fault;
     }

@@ -124,7 +124,7 @@ TEST_CASE("a clock without a calendar is set when the calendar is there, from it
   CHECK(late.feedback().missing_year() == 2027);
   CHECK(late.feedback().alarm() == v1::Clock::ALARM_UNSPECIFIED);
 
-  TestFolder folder;
+  MemoryDir folder;
   std::string standard = folder.path() + "/linhai";
   std::filesystem::copy(LinhaiFolder(), standard);
   std::ofstream(standard + "/calendar.toml", std::ios::app)

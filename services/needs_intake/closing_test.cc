@@ -136,7 +136,7 @@ TEST_CASE("a closed need is opened again within 30 days of the stored close time
   Village village;
   Need need = village.Closed();  // 23 November, 09:00
   CHECK(village.Why<v1::ReopenNeedRequest>(need, village.chen) == "NOT_FOUND");
-  CHECK(village.Why<v1::ReopenNeedRequest>(need, village.lead) == "SCOPE");
+  CHECK(village.Why<v1::ReopenNeedRequest>(need, village.lead) == "ROLE");
   // The 30th day counts whole. What the service did in between does not move the window.
   village.Go("2026-12-20 09:00");
   village.rig.RunDue();
@@ -152,7 +152,7 @@ TEST_CASE("a closed need is opened again within 30 days of the stored close time
   CHECK(need.outcome() == Need::OUTCOME_UNSPECIFIED);
   CHECK_FALSE(need.has_close_time());
   CHECK(need.owner() == "worker/wang");
-  CHECK(Shown(need.handle().due_time()) == "12-30 17:30");
+  CHECK(Shown(need.handle().due_time()) == "12-31 17:30");
   // It stands in its history.
   CHECK(village.ChangesAfter(0).back().method() ==
         "linjuli.needs_intake.v1.NeedsIntake.ReopenNeed");

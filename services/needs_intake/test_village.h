@@ -11,7 +11,7 @@
 #include "linjuli/needs_intake/v1/needs_intake.pb.h"
 #include "services/needs_intake/clocks.h"
 #include "services/needs_intake/service.h"
-#include "tests/rig.h"
+#include "tests/city_rig.h"
 
 namespace linjuli::needs_intake {
 
@@ -46,7 +46,7 @@ struct Village {
   const Caller federation = Person("federation/he", {FEDERATION}, {"331082001"});
   const Caller program = Person("service/bidding", {SERVICE});
   const Caller auditor = Person("auditor/jin", {AUDITOR});
-  Rig rig;
+  CityRig rig;
 
   static v1::CreateNeedRequest Request(const std::string& text = "楼道灯坏了",
                                        const std::string& division = kCommunity) {

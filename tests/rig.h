@@ -1,1 +1,0 @@
-#error "tests/rig.h as its author left it at 16:49 was overwritten by mistake (by whoever writes the common/store and common/rpc tests, who now uses tests/service_rig.h). Please write your version again; overwriting this file is right."
