@@ -160,7 +160,8 @@ class TicketRig : public Rig {
 // "ticket.text:REQUIRED ticket.weight:RANGE", in the order in which they were found.
 inline std::string Violations(const absl::Status& status) {
   std::string all;
-  for (const auto& detail : ToProto(status).details()) {
+  google::rpc::Status proto = ToProto(status);
+  for (const auto& detail : proto.details()) {
     google::rpc::BadRequest bad;
     if (!detail.Is<google::rpc::BadRequest>() || !detail.UnpackTo(&bad)) continue;
     for (const auto& violation : bad.field_violations()) {
@@ -170,6 +171,16 @@ inline std::string Violations(const absl::Status& status) {
     }
   }
   return all;
+}
+
+// What people read, empty where there is nothing for them.
+inline std::string ToldPeople(const absl::Status& status) {
+  google::rpc::Status proto = ToProto(status);
+  google::rpc::LocalizedMessage text;
+  for (const auto& detail : proto.details()) {
+    if (detail.Is<google::rpc::LocalizedMessage>()) LJ_CHECK(detail.UnpackTo(&text));
+  }
+  return text.message();
 }
 
 // The code's name and the reason: "ABORTED VERSION".

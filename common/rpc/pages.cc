@@ -103,7 +103,9 @@ bool AddScope(const MethodPlan& plan, const Caller& caller, absl::string_view di
     std::string column = plan.table->FindColumn(absl::StrJoin(names, "."))->name;
     if (way.scope == Allow::AREA) {
       // A filter inside the caller's area narrows enough by itself.
-      if (!division.empty() && caller.Covers(division)) return true;
+      if (way.field == plan.table->area && !division.empty() && caller.Covers(division)) {
+        return true;
+      }
       for (const auto& area : caller.areas) any.push_back(UnderDivision(column, area));
     } else {
       const std::string& who = way.scope == Allow::OWNER ? caller.subject : caller.organization;

@@ -127,10 +127,9 @@ class Planner {
     } else if (p_->table != nullptr &&
                (!transition.empty() || (handler != nullptr && handler->verb))) {
       p_->kind = MethodKind::kVerb;
-    } else if (handler != nullptr && handler->read) {
-      p_->kind = MethodKind::kRead;
-    } else if (handler != nullptr && handler->write) {
-      p_->kind = MethodKind::kWrite;
+    } else if (handler != nullptr && (handler->read || handler->write)) {
+      p_->kind = handler->read ? MethodKind::kRead : MethodKind::kWrite;
+      p_->table = nullptr;  // what it answers with may be a resource; it is called on none
     } else if (p_->rows = RepeatedResource(out);
                p_->rows != nullptr && handler == nullptr && absl::StartsWith(name, "Search")) {
       p_->kind = MethodKind::kSearch;
@@ -141,7 +140,13 @@ class Planner {
                          method_->input_type()->name()));
       return false;
     }
-    if (p_->rows != nullptr) p_->table = plan_.schema.Find(p_->rows->message_type());
+    if (p_->rows != nullptr) {
+      p_->table = plan_.schema.Find(p_->rows->message_type());
+      if (p_->table == nullptr) {
+        Wrong(absl::StrCat(p_->rows->message_type()->full_name(), " is stored by another service"));
+        return false;
+      }
+    }
     return true;
   }
 
@@ -223,7 +228,8 @@ class Planner {
     }
     auto parsed = Transition::Parse(transition, p_->table->state_field->enum_type());
     if (!parsed.ok()) return Wrong(parsed.status().message());
-    if ((p_->kind == MethodKind::kCreate) != (parsed->from == 1)) {
+    bool begins = parsed->from == 1 && !parsed->to.empty();
+    if ((p_->kind == MethodKind::kCreate) != begins) {
       return Wrong("a Create's transition has nothing before the arrow, a verb's has");
     }
     if (parsed->to.size() > 1 && p_->handler == nullptr) {
@@ -267,6 +273,15 @@ class Planner {
                                  on_resource ? &p_->table->stored : nullptr);
     if (!plan.ok()) return Wrong(plan.status().message());
     if (on_resource && plan->is_public() && p_->writes()) Wrong("nobody writes without a token");
+    for (int i = 0; p_->rows != nullptr && !p_->writes() && i < access.allow_size(); ++i) {
+      const FieldPath& path = plan->ways()[i].field;
+      std::string dotted = absl::StrJoin(path, ".", [](std::string* out, const auto* field) {
+        *out += field->name();
+      });
+      if (path.empty() || p_->table->FindColumn(dotted) != nullptr) continue;
+      Wrong(absl::StrCat("scope ", Allow::Scope_Name(access.allow(i).scope()), " compares \"",
+                         dotted, "\", which (linjuli.stored) has no index for"));
+    }
     p_->access = *std::move(plan);
   }
 

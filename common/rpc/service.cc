@@ -80,6 +80,9 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
   for (const auto& method : service->plan_->methods) {
     LJ_RETURN_IF_ERROR(service->validator_.Add(method->method->input_type()));
   }
+  for (const auto& table : service->plan_->schema.tables()) {
+    LJ_RETURN_IF_ERROR(service->validator_.Add(table->type));
+  }
   LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListChangesRequest::descriptor()));
   LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListHistoryRequest::descriptor()));
   StoreOptions store;
@@ -305,7 +308,16 @@ MessageOr Service::Make(Tx& tx, const MethodPlan& plan, const Message& request) 
     return RefuseFields({{plan.resource->name() + ".name", "OUTPUT_ONLY",
                           "is given by the service; leave it out"}});
   }
-  tx.Name(table, *resource, StringIn(request, plan.parent));
+  std::string parent = StringIn(request, plan.parent);
+  if (table.nested) {
+    const Table* above = tx.schema().FindByName(parent);
+    if (above == nullptr) return NotFound(parent);
+    std::unique_ptr<Message> standing(above->prototype->New());
+    LJ_RETURN_IF_ERROR(tx.Load(*above, parent, *standing));
+  }
+  tx.Name(table, *resource, parent);
+  // The parent is there, but of another kind.
+  if (!table.IdOf(table.NameIn(*resource)).has_value()) return NotFound(parent);
   SetTime(*resource, table.create_time_field, tx.now());
   if (plan.transition.has_value()) {
     resource->GetReflection()->SetEnumValue(resource.get(), table.state_field,
@@ -320,7 +332,7 @@ MessageOr Service::Make(Tx& tx, const MethodPlan& plan, const Message& request) 
     return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
                   "this lies outside the area or organisation you work for");
   }
-  LJ_RETURN_IF_ERROR(tx.Insert(table, *resource, StringIn(request, plan.parent)));
+  LJ_RETURN_IF_ERROR(tx.Insert(table, *resource, parent));
   return resource;
 }
 
@@ -344,7 +356,10 @@ MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request
       table, *resource, sent ? StringIn(*sent, table.etag_field) : StringIn(request, plan.etag)));
   int state = table.StateIn(*resource);
   if (plan.transition.has_value() && !plan.transition->From(state)) {
-    return WrongState(table, *resource, plan, plan_->verbs.at(&table));
+    auto verbs = plan_->verbs.find(&table);
+    return WrongState(table, *resource, plan,
+                      verbs == plan_->verbs.end() ? std::vector<const MethodPlan*>()
+                                                  : verbs->second);
   }
   LJ_RETURN_IF_ERROR(plan.access.CheckFourEyes(tx.caller(), *resource));
   if (sent != nullptr) {

@@ -2,8 +2,11 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/standard/codes.h"
 #include "common/standard/standard.h"
 #include "google/protobuf/duration.pb.h"
@@ -31,6 +34,8 @@ bool HasControl(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     uint8_t c = static_cast<uint8_t>(text[i]);
     if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F) return true;
+    // U+0080…009F
+    if (c == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0) return true;
     // U+202A…202E and U+2066…2069 turn the direction of what follows them.
     if (c == 0xE2 && i + 2 < text.size()) {
       uint8_t second = static_cast<uint8_t>(text[i + 1]), third = static_cast<uint8_t>(text[i + 2]);
@@ -39,6 +44,14 @@ bool HasControl(const std::string& text) {
     }
   }
   return false;
+}
+
+// Blanks are those of a keyboard, the ideographic one (U+3000) among them.
+bool IsBlank(absl::string_view text) {
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+    if (!absl::ConsumePrefix(&text, "\u3000")) return text.empty();
+  }
 }
 
 std::string Join(const std::string& path, const std::string& name) {
@@ -208,7 +221,7 @@ void Validator::CheckText(const Rule& rule, const std::string& text, const std::
     found.push_back({path, "UNSAFE_TEXT", "has control characters; remove them"});
     return;
   }
-  if (check.required() && text.find_first_not_of(" \t\r\n") == std::string::npos) {
+  if (check.required() && IsBlank(text)) {
     found.push_back({path, "REQUIRED", "must not be blank"});
     return;
   }

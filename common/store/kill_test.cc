@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <random>
@@ -89,8 +90,7 @@ TEST_CASE("killed 200 times while it writes, a store loses nothing that it ackno
     std::vector<std::string> names;
     ReadLines(acks[0], 1 + random() % 40, partial, names);
     // Anywhere within a write, and not only where one has just ended.
-    for (volatile uint32_t spin = random() % 400'000; spin > 0; spin = spin - 1) {
-    }
+    for (std::atomic<uint32_t> spin = random() % 400'000; spin > 0;) --spin;
     kill(child, SIGKILL);
     ReadLines(acks[0], 0, partial, names);
     close(acks[0]);

@@ -203,7 +203,10 @@ absl::Status Store::Checkpoint() {
     absl::MutexLock lock(&mutex_);
     checkpoint_asked_ = true;
   }
-  return WriteAndWait({&Nobody(), "checkpoint", ""}, [](Tx&) { return absl::OkStatus(); });
+  auto nothing = [](Tx&) { return absl::OkStatus(); };
+  LJ_RETURN_IF_ERROR(WriteAndWait({&Nobody(), "checkpoint", ""}, nothing));
+  // The writer copies after it has answered; it answers again once it has copied.
+  return WriteAndWait({&Nobody(), "checkpoint", ""}, nothing);
 }
 
 void Store::Run() {

@@ -1,12 +1,14 @@
 #include "services/gateway/openapi.h"
 
+#include <fstream>
+#include <iterator>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "catch2/catch.hpp"
 #include "common/status.h"
 #include "linjuli/testing/v1/gateway_cases.pb.h"
 #include "linjuli/testing/v1/testing.pb.h"
-#include "services/gateway/embedded_descriptors.h"
 #include "services/gateway/json_writer.h"
 #include "simdjson.h"
 
@@ -20,10 +22,19 @@ const google::protobuf::ServiceDescriptor* Notices() {
   return testing::v1::Notice::descriptor()->file()->FindServiceByName("Notices");
 }
 
+// The protos of the tests with their comments.
+const std::string& TestingDescriptors() {
+  static const std::string* const bytes = [] {
+    std::ifstream file(LINJULI_TESTING_SET, std::ios::binary);
+    return new std::string(std::istreambuf_iterator<char>(file), {});
+  }();
+  return *bytes;
+}
+
 // The document, and what stands at a JSON pointer of it.
 class Document {
  public:
-  explicit Document(absl::string_view descriptor_set = EmbeddedDescriptors()) {
+  explicit Document(absl::string_view descriptor_set = TestingDescriptors()) {
     auto text = OpenApiDocument({Tickets(), Notices()}, descriptor_set);
     REQUIRE(text.ok());
     REQUIRE(parser_.parse(*text).get(root_) == simdjson::SUCCESS);
