@@ -15,7 +15,7 @@ void TakeOn(Tx& tx, Need& need, const std::string& owner) {
 
 // A need that was given back too often is a leader's to give away.
 absl::Status CheckReturns(Tx& tx, const Need& need) {
-  if (need.return_count() <= 1 + tx.standard().Limit("returns") || tx.caller().Has(LEADER)) {
+  if (need.return_count() <= tx.standard().Limit("returns") || tx.caller().Has(LEADER)) {
     return absl::OkStatus();
   }
   return Refuse(absl::StatusCode::kFailedPrecondition, "LEADER_DECIDES",
