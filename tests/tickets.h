@@ -61,10 +61,16 @@ inline absl::Status NoteTicket(Tx& tx, const testing::v1::NoteTicketRequest& req
   return absl::OkStatus();
 }
 
-// Lapses what is not done. "again" is due an hour later, "stuck" cannot be dealt with.
+// Lapses what is not done. "again" is due an hour later, "stuck" cannot be dealt with, "call off"
+// takes the due time of the ticket that it continues.
 inline absl::Status LapseTicket(Tx& tx, Ticket& ticket) {
   if (absl::StrContains(ticket.text(), "stuck")) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "STUCK", "as it was told");
+  }
+  if (absl::StrContains(ticket.text(), "call off")) {
+    LJ_ASSIGN(Ticket other, tx.Get<Ticket>(ticket.continues()));
+    other.clear_due_time();
+    LJ_RETURN_IF_ERROR(tx.Put(other));
   }
   ticket.add_notes(absl::FormatTime("%H:%M", tx.now(), ChinaTime()));
   if (absl::StrContains(ticket.text(), "again")) {

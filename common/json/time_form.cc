@@ -1,6 +1,7 @@
 #include "common/json/time_form.h"
 
 #include <charconv>
+#include <chrono>
 
 #include "absl/strings/ascii.h"
 #include "absl/time/civil_time.h"
@@ -104,15 +105,16 @@ void AppendTimestamp(int64_t seconds, int32_t nanos, std::string& out) {
     rest += kDay;
     --days;
   }
-  const absl::CivilDay date = absl::CivilDay(1970, 1, 1) + days;
+  // Integer arithmetic only; absl's civil days took a sixteenth of a page's time.
+  const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
   char text[40];
   char* at = text;
   *at++ = '"';
-  at = WriteDigits(at, static_cast<uint32_t>(date.year()), 4);
+  at = WriteDigits(at, static_cast<uint32_t>(static_cast<int>(date.year())), 4);
   *at++ = '-';
-  at = WriteDigits(at, date.month(), 2);
+  at = WriteDigits(at, static_cast<unsigned>(date.month()), 2);
   *at++ = '-';
-  at = WriteDigits(at, date.day(), 2);
+  at = WriteDigits(at, static_cast<unsigned>(date.day()), 2);
   *at++ = 'T';
   at = WriteDigits(at, rest / 3600, 2);
   *at++ = ':';

@@ -142,6 +142,27 @@ TEST_CASE("a masked way shows everything but what is personal", "[rpc][access][X
   CHECK(rig.Get(Person("u/x", PROVIDER, {kTown}), ticket.name())->phone() == "1********00");
 }
 
+TEST_CASE("the way without a mask is found, wherever it stands among them",
+          "[rpc][access][X10]") {
+  for (bool masked_first : {true, false}) {
+    Access access;
+    for (bool masked : {masked_first, !masked_first}) {
+      Allow* allow = access.add_allow();
+      allow->add_role(masked ? PROVIDER : LEADER);
+      allow->set_scope(Allow::ANY);
+      allow->set_masked(masked);
+    }
+    auto plan = AccessPlan::From(access, Ticket::descriptor(), nullptr);
+    REQUIRE(plan.ok());
+    Caller both = Provider();
+    both.roles |= 1u << LEADER;
+    REQUIRE(plan->Find(both, Ticket()) != nullptr);
+    CHECK_FALSE(plan->Find(both, Ticket())->masked);
+    CHECK(plan->Find(Provider(), Ticket())->masked);
+    CHECK(plan->Find(Worker(), Ticket()) == nullptr);
+  }
+}
+
 TEST_CASE("masking shows the first character, of long texts also the last two",
           "[rpc][access][X10]") {
   CHECK(MaskText("") == "");

@@ -1,4 +1,6 @@
 // The clock of a service: what is due is done, each once, in small transactions.
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/rpc/meter.h"
@@ -27,26 +29,26 @@ int Service::RunDue() {
   for (const auto& [planned, handler] : plan_->dues) {
     const Table& table = *store_->schema().Find(planned->type);
     std::string column = table.FindColumn(table.stored.due())->name;
-    std::string sql = absl::StrCat("SELECT id FROM ", table.name, " WHERE ", column,
-                                   "<=?1 ORDER BY ", column, " LIMIT ", kDueBatch);
+    std::string sql = absl::StrCat("SELECT id,", column, " FROM ", table.name, " WHERE ", column,
+                                   "<=?1 AND (", column, ",id)>(?2,?3) ORDER BY ", column,
+                                   ",id LIMIT ", kDueBatch);
+    // One that cannot be done now is passed by, and tried at the next look.
+    int64_t last_due = std::numeric_limits<int64_t>::min(), last_id = 0;
     while (true) {
       std::vector<int64_t> ids;
       absl::Status read = store_->Read(TheClock(), false, [&](Rx& rx) -> absl::Status {
         StatementScope rows(rx.db().Prepare(sql));
-        rows->Bind(1, absl::ToUnixMicros(rx.now()));
+        rows->Bind(1, absl::ToUnixMicros(rx.now())).Bind(2, last_due).Bind(3, last_id);
         while (true) {
           LJ_ASSIGN(bool row, rows->Step());
           if (!row) return absl::OkStatus();
-          ids.push_back(rows->Int(0));
+          ids.push_back(last_id = rows->Int(0));
+          last_due = rows->Int(1);
         }
       });
-      int progress = 0;
-      if (read.ok()) {
-        for (int64_t id : ids) progress += RunOneDue(table, *handler, id);
-      }
-      done += progress;
-      // One that cannot be done now is tried at the next look.
-      if (progress == 0 || ids.size() < kDueBatch) break;
+      if (!read.ok()) break;
+      for (int64_t id : ids) done += RunOneDue(table, *handler, id);
+      if (ids.size() < kDueBatch) break;
     }
   }
   return done;

@@ -271,9 +271,10 @@ MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) 
     return reply;
   }
   int64_t before = tx.log().sequence();
+  int64_t writes_before = tx.writes();
   LJ_ASSIGN(std::unique_ptr<Message> reply, Apply(tx, plan, request));
   // A call without an effect may be made again.
-  if (tx.log().sequence() == before) return reply;
+  if (tx.writes() == writes_before) return reply;
   bool is_snapshot = plan.table != nullptr && reply->GetDescriptor() == plan.table->type &&
                      plan.kind != MethodKind::kWrite && tx.log().sequence() == before + 1;
   LJ_RETURN_IF_ERROR(tx.log().SaveReply(
@@ -346,8 +347,9 @@ MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request
   LJ_RETURN_IF_ERROR(tx.Load(table, name, *resource));
   if (plan.access.Find(tx.caller(), *resource) == nullptr) {
     auto get = plan_->gets.find(&table);
-    bool may_know =
-        get != plan_->gets.end() && get->second->access.Find(tx.caller(), *resource) != nullptr;
+    bool may_know = get != plan_->gets.end() &&
+                    (get->second->access.is_public() ||
+                     get->second->access.Find(tx.caller(), *resource) != nullptr);
     if (!may_know) return NotFound(name);
     return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
                   absl::StrCat("you may read ", name, ", but ", plan.verb, " is not yours to do"));

@@ -21,7 +21,7 @@ class Index {
     auto opened = Connection::Open(dir_.File("index.db"), Connection::Access::kWrite);
     LJ_CHECK(opened.ok());
     db_ = *std::move(opened);
-    LJ_CHECK(db_->Exec("CREATE VIRTUAL TABLE t USING fts5(grams,content='',"
+    LJ_CHECK(db_->Exec("CREATE VIRTUAL TABLE t USING fts5(grams,content='',columnsize=0,"
                        "tokenize='unicode61 remove_diacritics 0')")
                  .ok());
   }

@@ -20,6 +20,8 @@ constexpr size_t kMaxBatch = 512;
 // Pages of the log at which the writer copies it into the file: when nothing waits, and at once.
 constexpr int kIdleCheckpoint = 2000;
 constexpr int kForcedCheckpoint = 16000;
+// Under half the load every gap between two batches looks like rest; this long it is rest.
+constexpr absl::Duration kQuiet = absl::Milliseconds(20);
 constexpr size_t kMaxIdleReaders = 8;
 
 const Caller& Nobody() {
@@ -221,7 +223,11 @@ void Store::Run() {
         return !queue_.empty() || stopping_;
       };
       idle = !ready() && !tried && wal_pages_.load() >= kIdleCheckpoint;
-      if (!idle) mutex_.Await(absl::Condition(&ready));
+      if (!idle) {
+        mutex_.Await(absl::Condition(&ready));
+      } else {
+        idle = !mutex_.AwaitWithTimeout(absl::Condition(&ready), kQuiet);
+      }
       if (stopping_ && queue_.empty()) return;
       while (!queue_.empty() && batch.size() < kMaxBatch) {
         batch.push_back(std::move(queue_.front()));
@@ -251,21 +257,21 @@ void Store::CheckpointWhenDue(bool idle) {
 void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
   absl::Time begun = options_.clock->Now();
   auto mark = log_->mark();
-  absl::Status status = writer_->Exec("BEGIN IMMEDIATE");
+  absl::Status status = writer_->Prepare("BEGIN IMMEDIATE").Run();
   if (status.ok()) {
     status = RunJobs(batch, false);
     if (ReasonOf(status) == kHalfDone) {
       // Each is a deterministic function of the store and its request, so running it again is safe.
       status = writer_->Exec("ROLLBACK");
       log_->Return(mark);
-      if (status.ok()) status = writer_->Exec("BEGIN IMMEDIATE");
+      if (status.ok()) status = writer_->Prepare("BEGIN IMMEDIATE").Run();
       if (status.ok()) status = RunJobs(batch, true);
     }
   }
   if (status.ok()) {
     LJ_FAILPOINT("store.before_commit");
     absl::Time sync = options_.clock->Now();
-    status = writer_->Exec("COMMIT");
+    status = writer_->Prepare("COMMIT").Run();
     if (commit_time_) {
       commit_time_->Observe(absl::ToDoubleSeconds(options_.clock->Now() - sync));
     }

@@ -340,7 +340,7 @@ std::vector<std::string> Table::Schema() const {
   }
   if (!texts.empty()) {
     schema.push_back(absl::StrCat("CREATE VIRTUAL TABLE ", name,
-                                  "_text USING fts5(grams,content='',"
+                                  "_text USING fts5(grams,content='',columnsize=0,"
                                   "tokenize='unicode61 remove_diacritics 0')"));
   }
   return schema;

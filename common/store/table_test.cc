@@ -35,7 +35,7 @@ TEST_CASE("a table has its body and a column for whatever is looked up", "[store
         "CREATE INDEX ticket_by_state_division_town ON ticket(state,division_town)\n"
         "CREATE UNIQUE INDEX ticket_by_code_once ON ticket(code) WHERE code IS NOT NULL\n"
         "CREATE INDEX ticket_by_due ON ticket(due_time) WHERE due_time IS NOT NULL\n"
-        "CREATE VIRTUAL TABLE ticket_text USING fts5(grams,content='',"
+        "CREATE VIRTUAL TABLE ticket_text USING fts5(grams,content='',columnsize=0,"
         "tokenize='unicode61 remove_diacritics 0')");
 }
 

@@ -32,7 +32,7 @@ absl::Status AddNotice(Tx& tx, Need& need, v1::Notice::Kind kind, const std::str
 }  // namespace
 
 absl::Status RequestExtension(Tx& tx, const v1::RequestExtensionRequest& request, Need& need) {
-  if (need.extension().granted_count() > tx.standard().Limit("extensions")) {
+  if (need.extension().granted_count() >= tx.standard().Limit("extensions")) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "EXTENSION_LIMIT",
                   "more time was given already; it is given only so often",
                   {{"granted", absl::StrCat(need.extension().granted_count())}});
