@@ -4,7 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/synchronization/notification.h"
 #include "common/grpc/completion.h"
 #include "common/grpc/health.h"
 #include "common/grpc/raw_service.h"
@@ -180,7 +180,8 @@ void GrpcServer::Drain(absl::Duration not_serving, absl::Duration finish) {
   if (std::exchange(p.drained, true)) return;
   p.health.SetServing(false);
   // Load balancers need this long to hear of it; nothing here can tell when they have.
-  if (not_serving > absl::ZeroDuration()) absl::SleepFor(not_serving);
+  absl::Notification told;
+  told.WaitForNotificationWithTimeout(not_serving);
   p.calls.EndStreams();
   p.server->Shutdown(absl::ToChronoTime(Clock::Real()->Now() + finish));
   p.calls.AwaitNone();
