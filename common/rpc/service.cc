@@ -433,7 +433,7 @@ void Service::Dress(const Caller& caller, const MethodPlan& plan, Message& reply
 
 void Service::DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
                             Message& resource) const {
-  // A verb may take the resource out of the caller's sight; then it is masked like a stranger's.
+  // None for a public method, and where a verb took the resource out of the caller's sight.
   const Way* way = access.Find(caller, resource);
   if (table.actions_field != nullptr) {
     auto verbs = plan_->verbs.find(&table);
@@ -447,7 +447,7 @@ void Service::DressResource(const Caller& caller, const AccessPlan& access, cons
       }
     }
   }
-  if (!access.is_public() && (way == nullptr || way->masked)) MaskPersonal(resource);
+  if (way == nullptr || way->masked) MaskPersonal(resource);
 }
 
 void Service::Finish(Running& running, Reply reply) {
