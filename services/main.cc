@@ -101,6 +101,12 @@ int Token(const TokenOptions& options) {
     }
     caller.roles |= 1u << role;
   }
+  if (options.subject.empty()) {
+    return Fail(absl::InvalidArgumentError("--subject must name somebody"));
+  }
+  if (options.hours < 1) {
+    return Fail(absl::InvalidArgumentError("--hours must be at least 1"));
+  }
   auto issuer = Issuer::LoadOrCreate(options.data_dir + "/issuer.jwk");
   if (!issuer.ok()) return Fail(issuer.status());
   std::cout << issuer->Sign(caller, absl::Hours(options.hours), Clock::Real()->Now()) << "\n";
