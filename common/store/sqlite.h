@@ -76,7 +76,7 @@ class Connection {
   // only, never from what a caller sent. Wrong SQL stops the process.
   Statement& Prepare(const std::string& sql);
   absl::Status Exec(const std::string& sql);
-  // Denies ATTACH, PRAGMA and every change of the schema from now on.
+  // Denies ATTACH and every change of the schema from now on. PRAGMA stays: FTS tables use it.
   void Seal();
   // Pages in the write-ahead log after the last commit.
   int wal_pages() const { return wal_pages_; }
