@@ -15,6 +15,7 @@
 #include "services/services.h"
 #include "tests/city_rig.h"
 #include "tests/golden.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -316,7 +317,7 @@ TEST_CASE("every method has a row for every role and relation", "[access]") {
     }
     for (const auto& method : (*plan)->methods) CHECK(covered.count(method->method) == 1);
   }
-  std::string file = absl::StrCat(LINJULI_SOURCE_DIR, "/tests/api/access.txt");
+  std::string file = absl::StrCat(SourceDir(), "/tests/api/access.txt");
   if (std::getenv("LINJULI_RENEW") != nullptr) std::ofstream(file) << now;
   std::string diff = GoldenDiff(file, now);
   INFO(diff << "If the change is meant, renew it: LINJULI_RENEW=1 build/dev/process_test [access]");

@@ -4,6 +4,7 @@
 #include "common/rpc/plan.h"
 #include "services/services.h"
 #include "tests/golden.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -15,7 +16,7 @@ TEST_CASE("what a service declares is what its golden file says", "[describe]") 
     REQUIRE(plan.ok());
     std::string now = absl::StrCat("# ", entry.name, "\n", Describe(**plan));
     std::string file = absl::StrCat("tests/api/", entry.name, ".txt");
-    std::string diff = GoldenDiff(absl::StrCat(LINJULI_SOURCE_DIR, "/", file), now);
+    std::string diff = GoldenDiff(absl::StrCat(SourceDir(), "/", file), now);
     INFO(diff << "If the change is meant, renew it: build/dev/linjuli describe " << entry.name
               << " > " << file);
     CHECK(diff.empty());

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "catch2/catch.hpp"
 #include "services/services.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -23,7 +24,7 @@ struct Include {
 
 std::vector<Include> IncludesUnder(const std::string& folder) {
   static const std::regex include(R"re(^\s*#\s*include\s*[<"]([^">]+)[">])re");
-  const fs::path root = LINJULI_SOURCE_DIR;
+  const fs::path root = SourceDir();
   std::vector<Include> found;
   for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
     if (entry.path().extension() != ".cc" && entry.path().extension() != ".h") continue;
@@ -87,7 +88,7 @@ TEST_CASE("a service includes common/, its own folder and its own protos only", 
   std::set<std::string> known;
   for (const auto& entry : AllServices()) known.insert(entry.name);
   int folders = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(LINJULI_SOURCE_DIR) / "services")) {
+  for (const auto& entry : fs::directory_iterator(fs::path(SourceDir()) / "services")) {
     if (!entry.is_directory()) continue;
     std::string name = entry.path().filename().string();
     INFO(name);

@@ -19,6 +19,7 @@
 #include "services/process.h"
 #include "services/services.h"
 #include "tests/city_rig.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -38,7 +39,7 @@ struct Petition {
 };
 
 std::string PetitionsFile() {
-  return std::string(LINJULI_SOURCE_DIR) + "/../shared/data/petitions/votes4326.jsonl";
+  return SourceDir() + "/../shared/data/petitions/votes4326.jsonl";
 }
 
 std::vector<Petition> ReadPetitions(const std::vector<std::string>& villages) {

@@ -24,6 +24,7 @@
 #include "common/rpc/service.h"
 #include "common/standard/standard.h"
 #include "common/status.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 
@@ -96,7 +97,7 @@ class TokenDesk {
 };
 
 inline std::string LinhaiFolder() {
-  return std::string(LINJULI_SOURCE_DIR) + "/deploy/standards/linhai";
+  return SourceDir() + "/deploy/standards/linhai";
 }
 
 // Sets what a request must have and the test left out. Names of resources are the test's to give.

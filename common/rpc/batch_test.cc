@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/tickets.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -137,7 +138,7 @@ TEST_CASE("each row tells what the caller may do now", "[rpc][batch][X2]") {
 }
 
 TEST_CASE("a row's refusal is told in Chinese too", "[rpc][batch][X11]") {
-  auto standard = Standard::Load(LINJULI_SOURCE_DIR "/deploy/standards/linhai");
+  auto standard = Standard::Load(SourceDir() + "/deploy/standards/linhai");
   REQUIRE(standard.ok());
   TicketRig rig(standard->get());
   auto request = Rows({"一"});

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "absl/strings/match.h"
+#include "tests/source_dir.h"
 #include "tests/tickets.h"
 
 namespace linjuli {
@@ -163,7 +164,7 @@ TEST_CASE("a call whose deadline has passed is not begun", "[rpc][pipeline]") {
 }
 
 TEST_CASE("a refusal is told in Chinese, by the city's standard", "[rpc][pipeline][X11]") {
-  auto standard = Standard::Load(LINJULI_SOURCE_DIR "/deploy/standards/linhai");
+  auto standard = Standard::Load(SourceDir() + "/deploy/standards/linhai");
   REQUIRE(standard.ok());
   TicketRig rig(standard->get());
   auto refused = rig.Get(Resident(), "tickets/0000000000001");

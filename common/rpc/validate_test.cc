@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/standard/standard.h"
 #include "linjuli/testing/v1/boards.pb.h"
+#include "tests/source_dir.h"
 #include "tests/tickets.h"
 
 namespace linjuli {
@@ -152,7 +153,7 @@ TEST_CASE("national codes are checked by their rules", "[rpc][validate]") {
 
 TEST_CASE("a division must be one of the city's standard, where there is one",
           "[rpc][validate][A14]") {
-  auto standard = Standard::Load(LINJULI_SOURCE_DIR "/deploy/standards/linhai");
+  auto standard = Standard::Load(SourceDir() + "/deploy/standards/linhai");
   REQUIRE(standard.ok());
   Checked check(standard->get());
   Form form = Good();

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/standard/standard.h"
 #include "common/status.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -16,7 +17,7 @@ constexpr absl::Duration kWorkDay = absl::Hours(7);
 // The calendar that ships, 2024 to 2026: 08:30-12:00 and 14:00-17:30.
 const Calendar& Shipped() {
   static const auto standard =
-      Standard::Load(std::string(LINJULI_SOURCE_DIR) + "/deploy/standards/linhai").value();
+      Standard::Load(SourceDir() + "/deploy/standards/linhai").value();
   return standard->calendar();
 }
 

@@ -1,4 +1,5 @@
 #include "common/standard/codes.h"
+#include "tests/source_dir.h"
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -11,7 +12,7 @@ namespace {
 
 // The values of a key in testdata/vectors.json, in order. The file is ours and flat enough.
 std::vector<std::string> Vectors(const std::string& section, const std::string& key) {
-  std::ifstream in(std::string(LINJULI_SOURCE_DIR) + "/common/standard/testdata/vectors.json");
+  std::ifstream in(SourceDir() + "/common/standard/testdata/vectors.json");
   std::stringstream all;
   all << in.rdbuf();
   std::string text = all.str();

@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "common/clock.h"
 #include "common/status.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string& Shipped() {
-  static const std::string dir = std::string(LINJULI_SOURCE_DIR) + "/deploy/standards/linhai";
+  static const std::string dir = SourceDir() + "/deploy/standards/linhai";
   return dir;
 }
 

@@ -15,6 +15,7 @@
 #include "absl/synchronization/notification.h"
 #include "catch2/catch.hpp"
 #include "services/gateway/test_client.h"
+#include "tests/source_dir.h"
 
 namespace linjuli {
 namespace {
@@ -52,7 +53,7 @@ struct FramingCase {
 };
 
 std::vector<FramingCase> FramingCases() {
-  std::ifstream file(LINJULI_SOURCE_DIR "/tests/gateway/framing.txt");
+  std::ifstream file(SourceDir() + "/tests/gateway/framing.txt");
   REQUIRE(file);
   std::vector<FramingCase> cases;
   for (std::string line; std::getline(file, line);) {
