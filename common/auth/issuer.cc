@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "common/auth/key_file.h"
+#include "common/crypto/key_file.h"
 #include "common/auth/role_names.h"
 #include "common/auth/strict_json.h"
 #include "common/auth/token_cache.h"

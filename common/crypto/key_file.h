@@ -1,6 +1,6 @@
 // A file that holds a secret: made once, read often, never overwritten.
-#ifndef LINJULI_COMMON_AUTH_KEY_FILE_H_
-#define LINJULI_COMMON_AUTH_KEY_FILE_H_
+#ifndef LINJULI_COMMON_CRYPTO_KEY_FILE_H_
+#define LINJULI_COMMON_CRYPTO_KEY_FILE_H_
 
 #include <string>
 
@@ -20,4 +20,4 @@ absl::Status CreateSecretFile(const std::string& path, absl::string_view content
 
 }  // namespace linjuli
 
-#endif  // LINJULI_COMMON_AUTH_KEY_FILE_H_
+#endif  // LINJULI_COMMON_CRYPTO_KEY_FILE_H_

@@ -1,4 +1,4 @@
-#include "common/auth/key_file.h"
+#include "common/crypto/key_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
