@@ -1,21 +1,41 @@
 #include "common/failpoint.h"
 
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 
 namespace linjuli {
+namespace {
 
-void PassFailpoint(const char* name) {
-  static const char* const armed = std::getenv("LINJULI_FAILPOINT");
-  static std::atomic<long> passes{0};
+Failpoint* first = nullptr;
+
+}  // namespace
+
+Failpoint::Failpoint(const char* name) : name_(name), next_(first) {
+  first = this;
+  const char* armed = std::getenv("LINJULI_FAILPOINT");
   if (armed == nullptr) return;
-  const char* equals = std::strchr(armed, '=');
-  size_t length = equals == nullptr ? std::strlen(armed) : static_cast<size_t>(equals - armed);
-  if (std::strlen(name) != length || std::strncmp(name, armed, length) != 0) return;
-  long at = equals == nullptr ? 1 : std::strtol(equals + 1, nullptr, 10);
-  if (++passes == at) std::raise(SIGKILL);
+  std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(armed, absl::MaxSplits('=', 1));
+  int at = 1;
+  if (parts.first == name && (parts.second.empty() || absl::SimpleAtoi(parts.second, &at))) Arm(at);
+}
+
+std::vector<Failpoint*> Failpoint::All() {
+  std::vector<Failpoint*> all;
+  for (Failpoint* failpoint = first; failpoint != nullptr; failpoint = failpoint->next_) {
+    all.push_back(failpoint);
+  }
+  std::sort(all.begin(), all.end(), [](const Failpoint* a, const Failpoint* b) {
+    return absl::string_view(a->name_) < b->name_;
+  });
+  return all;
+}
+
+void Failpoint::CountDown() {
+  if (--left_ == 0) std::raise(SIGKILL);
 }
 
 }  // namespace linjuli

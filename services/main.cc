@@ -161,6 +161,7 @@ int Main(int argc, char** argv) {
 
   ProcessOptions process;
   std::vector<std::string> backends;
+  int drain_delay = 0;
   auto* serve = app.add_subcommand("serve", "run services: all, or names, or gateway");
   serve->add_option("names", process.serve, "services to run")->required();
   serve->add_option("--data-dir", process.data_dir, "folder of the stores")->required();
@@ -173,7 +174,14 @@ int Main(int argc, char** argv) {
   serve->add_option("--jwks", process.jwks, "JWKS file of the issuer; else the embedded one");
   serve->add_option("--issuer", process.issuer, "`iss` of its tokens");
   serve->add_option("--audience", process.audience, "`aud` of its tokens");
-  serve->callback([&] { code = Serve(process, backends); });
+  serve
+      ->add_option("--drain-delay", drain_delay,
+                   "seconds to serve on, saying not ready, after SIGTERM; 0 where unsaid")
+      ->check(CLI::Range(0, 600));
+  serve->callback([&] {
+    process.drain_delay = absl::Seconds(drain_delay);
+    code = Serve(process, backends);
+  });
 
   TokenOptions token;
   auto* sign = app.add_subcommand("token", "print a bearer token of the embedded issuer");

@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "common/auth/issuer.h"
 #include "common/auth/verifier.h"
 #include "common/grpc/channel.h"
@@ -188,9 +189,7 @@ absl::Status Process::Parts::StartGateway() {
     return absl::InvalidArgumentError(
         "the gateway has nothing to serve: name services beside it, or --backend NAME=ADDRESS");
   }
-  gate.ready = [this] {
-    return draining ? absl::UnavailableError("draining") : absl::OkStatus();
-  };
+  gate.ready = [this] { return draining ? absl::UnavailableError("draining") : absl::OkStatus(); };
   gate.localize = [this](absl::Status& status) {
     std::string text = standard->Text(ReasonOf(status), "zh-CN");
     if (!text.empty()) Localize(status, "zh-CN", text);
@@ -246,6 +245,9 @@ Process::~Process() { Drain(); }
 void Process::Drain() {
   if (parts_->draining.exchange(true)) return;
   constexpr absl::Duration kFinish = absl::Seconds(20);
+  if (parts_->grpc) parts_->grpc->SetServing(false);
+  absl::Time closing = parts_->options.clock->Now() + parts_->options.drain_delay;
+  while (parts_->options.clock->Now() < closing) absl::SleepFor(absl::Milliseconds(20));
   if (parts_->gateway) parts_->gateway->Drain(kFinish);
   if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), kFinish);
   parts_->gateway.reset();
@@ -271,8 +273,7 @@ std::string Process::AddressesJson() const {
   auto add = [&](const char* name, const std::string& asked, int port) {
     bool is_path = absl::StartsWith(asked, "unix:");
     if (port == 0 && !is_path) return;
-    std::string at =
-        is_path ? asked : absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
+    std::string at = is_path ? asked : absl::StrCat(asked.substr(0, asked.rfind(':')), ":", port);
     doors.push_back(absl::StrCat("\"", name, "\":\"", at, "\""));
   };
   add("http", parts_->options.http, http_port());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/clock.h"
 
 namespace linjuli {
@@ -28,6 +29,9 @@ struct ProcessOptions {
   std::string audience;
   Clock* clock = Clock::Real();
   bool due_thread = true;
+  // How long it serves on while it says that it is not ready, so that whoever sends it calls hears
+  // of it before its doors close. A load balancer asks for some seconds.
+  absl::Duration drain_delay = absl::ZeroDuration();
 };
 
 class Process {
@@ -43,7 +47,7 @@ class Process {
   int grpc_port() const;
   int metrics_port() const;
 
-  // Says NOT_SERVING, finishes what runs, takes no more.
+  // Says that it is not ready, serves on for drain_delay, then finishes what runs, takes no more.
   void Drain();
 
   // Due times pass; for tests with a fake clock.

@@ -3,7 +3,10 @@
 #ifndef LINJULI_TESTS_SERVICE_RIG_H_
 #define LINJULI_TESTS_SERVICE_RIG_H_
 
+#include <prometheus/registry.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,21 +35,21 @@ inline Caller Person(absl::string_view subject, Role role, std::vector<std::stri
 
 // The method of that full name; its code must be linked in.
 inline const google::protobuf::MethodDescriptor* MethodNamed(absl::string_view full_name) {
-  const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      std::string(full_name));
+  const auto* method =
+      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(full_name));
   LJ_CHECK(method != nullptr, std::string(full_name));
   return method;
 }
 
 // Monday, 2 March 2026, 9:00 in China.
-inline absl::Time RigTime() {
-  return absl::FromCivil(absl::CivilHour(2026, 3, 2, 9), ChinaTime());
-}
+inline absl::Time RigTime() { return absl::FromCivil(absl::CivilHour(2026, 3, 2, 9), ChinaTime()); }
 
 class Rig {
  public:
   explicit Rig(ServiceSpec spec, const Standard* standard = nullptr)
-      : spec_(std::move(spec)), standard_(standard), issuer_(MakeIssuer(dir.File("issuer.jwk"))),
+      : spec_(std::move(spec)),
+        standard_(standard),
+        issuer_(MakeIssuer(dir.File("issuer.jwk"))),
         verifier_(issuer_.keys(), Issuer::kName, "linjuli", &clock) {
     QuietLog();
     Restart();
@@ -60,6 +63,7 @@ class Rig {
     options.clock = &clock;
     options.verifier = &verifier_;
     options.standard = standard_;
+    options.metrics = &metrics;
     options.due_thread = false;
     auto started = Service::Start(spec_, options);
     LJ_CHECK(started.ok(), std::string(started.status().message()));
@@ -94,8 +98,22 @@ class Rig {
     return static_cast<const R&>(**reply);
   }
 
+  // The gauge or counter of that name with a label of that value; nothing where there is none.
+  std::optional<double> Metric(absl::string_view name, absl::string_view label) {
+    for (const auto& family : metrics.Collect()) {
+      if (family.name != name) continue;
+      for (const auto& metric : family.metric) {
+        for (const auto& [key, value] : metric.label) {
+          if (value == label) return metric.gauge.value + metric.counter.value;
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
   FakeClock clock{RigTime()};
   TempDir dir;
+  prometheus::Registry metrics;
 
  private:
   static Issuer MakeIssuer(const std::string& path) {

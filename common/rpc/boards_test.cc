@@ -49,8 +49,8 @@ absl::StatusOr<AddTallyResponse> AddTally(Tx& tx, const AddTallyRequest& request
 }
 
 ServiceSpec BoardsSpec() {
-  ServiceSpec spec = Implement("linjuli.testing.boards.v1.Boards", MakeBoard, CountBoards,
-                               FirstBoard, AddTally);
+  ServiceSpec spec =
+      Implement("linjuli.testing.boards.v1.Boards", MakeBoard, CountBoards, FirstBoard, AddTally);
   spec.migrations = {"CREATE TABLE tally(n INTEGER NOT NULL)"};
   return spec;
 }
@@ -124,7 +124,8 @@ TEST_CASE("an area is compared with the field that the declaration names",
   Board board = BoardOf("一");
   board.set_watched(kFarVillage);
   REQUIRE(rig.Create(Provider(), board).ok());
-  Caller here = Person("u/x", DEPARTMENT, {kTown}), there = Person("u/x", DEPARTMENT, {"331082100"});
+  Caller here = Person("u/x", DEPARTMENT, {kTown}),
+         there = Person("u/x", DEPARTMENT, {"331082100"});
   ListBoardsRequest request;
   auto list = [&](const Caller& caller) {
     return rig.Do<ListBoardsResponse>(caller, "ListBoards", request)->boards_size();
@@ -191,6 +192,26 @@ TEST_CASE("an Update names fields that there are and that may be changed", "[rpc
   CHECK(rig.Get(Caller(), sent.name())->title() == "一");
 }
 
+TEST_CASE("an Update's fields are checked where it names them, and nowhere else", "[rpc][boards]") {
+  BoardRig rig;
+  Board sent;
+  sent.set_name(rig.Create(Provider(), BoardOf("一"))->name());
+  // A title is required of a board, but not of an Update that does not speak of it.
+  sent.set_phone("13900139000");
+  CHECK(rig.Update(Lead(), sent, {"phone"})->title() == "一");
+  CHECK(Violations(rig.Update(Lead(), sent, {"phone", "title"}).status()) ==
+        "board.title:REQUIRED");
+  // What was read is sent back whole, with what the service sets and what does not change.
+  Board read = *rig.Get(Caller(), sent.name());
+  read.set_title("二");
+  CHECK(rig.Update(Lead(), read, {"title"})->title() == "二");
+  sent.set_title(std::string(21, 'x'));
+  sent.set_watched("x");
+  CHECK(Violations(rig.Update(Lead(), sent, {"title", "watched"}).status()) ==
+        "board.title:TEXT_TOO_LONG board.watched:DIVISION_CODE_FORMAT");
+  CHECK(rig.Update(Lead(), sent, {"phone"}).ok());
+}
+
 TEST_CASE("an Update looks at area, version and state as a verb does", "[rpc][boards][X2]") {
   BoardRig rig;
   Board open = *rig.Create(Provider(), BoardOf("一"));
@@ -217,9 +238,9 @@ TEST_CASE("a nested resource is made under a parent that is there", "[rpc][board
   auto card = rig.AddCard(board.name(), "卡");
   REQUIRE(card.ok());
   CHECK(absl::StartsWith(card->name(), board.name() + "/cards/"));
-  for (std::string parent : {std::string(), std::string("boards/0000000000001"),
-                             std::string("boards/x"), std::string("nonsense"), card->name(),
-                             board.name() + "/"}) {
+  for (std::string parent :
+       {std::string(), std::string("boards/0000000000001"), std::string("boards/x"),
+        std::string("nonsense"), card->name(), board.name() + "/"}) {
     CAPTURE(parent);
     CHECK(Told(rig.AddCard(parent, "卡").status()) == "NOT_FOUND NOT_FOUND");
   }

@@ -12,6 +12,7 @@ namespace {
 constexpr int kDueBatch = 256;
 constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 constexpr int kLooksPerCheck = 240;  // invariants: once a minute
+constexpr absl::Duration kTellAgain = absl::Minutes(5);
 
 const Caller& TheClock() {
   static const Caller* const clock = [] {
@@ -29,10 +30,11 @@ int Service::RunDue() {
   for (const auto& [planned, handler] : plan_->dues) {
     const Table& table = *store_->schema().Find(planned->type);
     std::string column = table.FindColumn(table.stored.due())->name;
-    std::string sql = absl::StrCat("SELECT id,", column, " FROM ", table.name, " WHERE ", column,
-                                   "<=?1 AND (", column, ",id)>(?2,?3) ORDER BY ", column,
-                                   ",id LIMIT ", kDueBatch);
+    std::string sql =
+        absl::StrCat("SELECT id,", column, " FROM ", table.name, " WHERE ", column, "<=?1 AND (",
+                     column, ",id)>(?2,?3) ORDER BY ", column, ",id LIMIT ", kDueBatch);
     // One that cannot be done now is passed by, and tried at the next look.
+    Stuck stuck;
     int64_t last_due = std::numeric_limits<int64_t>::min(), last_id = 0;
     while (true) {
       std::vector<int64_t> ids;
@@ -47,16 +49,45 @@ int Service::RunDue() {
         }
       });
       if (!read.ok()) break;
-      for (int64_t id : ids) done += RunOneDue(table, *handler, id);
+      for (int64_t id : ids) {
+        auto acted = RunOneDue(table, *handler, id);
+        if (acted.ok()) {
+          done += *acted;
+        } else if (stuck.rows++ == 0) {
+          stuck.first = table.NameOf("", id);
+          stuck.why = acted.status();
+        }
+      }
       if (ids.size() < kDueBatch) break;
     }
+    TellStuck(table, stuck);
   }
   return done;
 }
 
-bool Service::RunOneDue(const Table& table, const Handler& handler, int64_t id) {
+// Counted at every look, told once in a while: looks are many, and what is stuck stays so until a
+// person has mended it.
+void Service::TellStuck(const Table& table, const Stuck& stuck) {
+  meter_->SetStuck(name(), table.type->name(), stuck.rows);
+  absl::MutexLock lock(&mutex_);
+  if (stuck.rows == 0) {
+    stuck_told_.erase(&table);
+    return;
+  }
+  absl::Time now = store_->Now();
+  auto told = stuck_told_.find(&table);
+  // A clock that was set back tells again.
+  if (told != stuck_told_.end() && told->second <= now && now < told->second + kTellAgain) return;
+  stuck_told_[&table] = now;
+  LogError("due times cannot be dealt with", {{"cases", absl::StrCat(stuck.rows)},
+                                              {"resource", stuck.first},
+                                              {"reason", ReasonOf(stuck.why)},
+                                              {"why", std::string(stuck.why.message())}});
+}
+
+absl::StatusOr<bool> Service::RunOneDue(const Table& table, const Handler& handler, int64_t id) {
   bool acted = false;
-  absl::Status status = store_->WriteAndWait(
+  LJ_RETURN_IF_ERROR(store_->WriteAndWait(
       {&TheClock(), absl::StrCat(table.type->full_name(), ".OnDue"), ""},
       [&](Tx& tx) -> absl::Status {
         acted = false;
@@ -79,13 +110,8 @@ bool Service::RunOneDue(const Table& table, const Handler& handler, int64_t id) 
         }
         acted = true;
         return tx.Write(table, *resource);
-      });
-  if (!status.ok()) {
-    LogError("a due time could not be dealt with", {{"resource", table.NameOf("", id)},
-                                                    {"reason", ReasonOf(status)},
-                                                    {"why", std::string(status.message())}});
-  }
-  return status.ok() && acted;
+      }));
+  return acted;
 }
 
 int64_t Service::CheckInvariants() {

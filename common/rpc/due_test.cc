@@ -75,8 +75,7 @@ TEST_CASE("a new due time is another one", "[rpc][due][X5]") {
   CHECK(rig.Get(Resident(), ticket.name())->state() == Ticket::OPEN);
 }
 
-TEST_CASE("one that cannot be dealt with holds up no other, and is tried again",
-          "[rpc][due][X5]") {
+TEST_CASE("one that cannot be dealt with holds up no other, and is tried again", "[rpc][due][X5]") {
   TicketRig rig;
   Ticket stuck = rig.Made(Resident(), DueIn(rig, absl::Minutes(1), "stuck"));
   Ticket other = rig.Made(Resident(), DueIn(rig, absl::Minutes(2)));
@@ -85,6 +84,30 @@ TEST_CASE("one that cannot be dealt with holds up no other, and is tried again",
   CHECK(rig.Get(Resident(), other.name())->state() == Ticket::LAPSED);
   CHECK(rig.Get(Resident(), stuck.name())->state() == Ticket::OPEN);
   CHECK(rig.Get(Resident(), stuck.name())->has_due_time());
+}
+
+TEST_CASE("what cannot be dealt with is counted until it can", "[rpc][due][X5]") {
+  TicketRig rig;
+  rig.Made(Resident(), DueIn(rig, absl::Minutes(1), "stuck"));
+  Ticket second = rig.Made(Resident(), DueIn(rig, absl::Minutes(1), "stuck"));
+  auto stuck = [&] {
+    rig->RunDue();
+    return rig.Metric("linjuli_due_stuck", "Ticket");
+  };
+  CHECK(stuck() == 0);
+  rig.clock.Advance(absl::Hours(1));
+  CHECK(stuck() == 2);
+  CHECK(stuck() == 2);
+  Caller mender = Worker();
+  REQUIRE(rig->store()
+              .WriteAndWait({&mender, "mend", ""},
+                            [&](Tx& tx) -> absl::Status {
+                              LJ_ASSIGN(Ticket ticket, tx.Get<Ticket>(second.name()));
+                              ticket.set_text("mended");
+                              return tx.Put(ticket);
+                            })
+              .ok());
+  CHECK(stuck() == 1);
 }
 
 TEST_CASE("many that cannot be dealt with hold up none behind them", "[rpc][due][X5]") {

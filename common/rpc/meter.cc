@@ -14,6 +14,10 @@ Service::Meter::Meter(prometheus::Registry* registry) {
                      .Name("linjuli_invariant_violations")
                      .Help("Cases of what must never be; anything but 0 wants a person.")
                      .Register(*registry);
+  stuck_ = &prometheus::BuildGauge()
+                .Name("linjuli_due_stuck")
+                .Help("Resources whose due time has passed and cannot be dealt with.")
+                .Register(*registry);
   seconds_ = &prometheus::BuildHistogram()
                   .Name("linjuli_call_seconds")
                   .Help("Time from a call's arrival at its service to its answer.")
@@ -25,6 +29,12 @@ void Service::Meter::SetViolations(const std::string& service, const std::string
   if (violations_ == nullptr) return;
   violations_->Add({{"service", service}, {"invariant", invariant}})
       .Set(static_cast<double>(count));
+}
+
+void Service::Meter::SetStuck(const std::string& service, const std::string& resource,
+                              int64_t count) {
+  if (stuck_ == nullptr) return;
+  stuck_->Add({{"service", service}, {"resource", resource}}).Set(static_cast<double>(count));
 }
 
 void Service::Meter::Count(const google::protobuf::MethodDescriptor* method, absl::StatusCode code,

@@ -23,6 +23,7 @@ class Service::Meter {
  public:
   explicit Meter(prometheus::Registry* registry);
   void SetViolations(const std::string& service, const std::string& invariant, int64_t count);
+  void SetStuck(const std::string& service, const std::string& resource, int64_t count);
   void Count(const google::protobuf::MethodDescriptor* method, absl::StatusCode code,
              absl::Duration took);
 
@@ -34,6 +35,7 @@ class Service::Meter {
   prometheus::Family<prometheus::Counter>* calls_ = nullptr;
   prometheus::Family<prometheus::Histogram>* seconds_ = nullptr;
   prometheus::Family<prometheus::Gauge>* violations_ = nullptr;
+  prometheus::Family<prometheus::Gauge>* stuck_ = nullptr;
   absl::Mutex mutex_;
   absl::flat_hash_map<const google::protobuf::MethodDescriptor*, Series> series_
       ABSL_GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "google/api/annotations.pb.h"
+#include "google/protobuf/field_mask.pb.h"
 
 namespace linjuli {
 
@@ -94,6 +95,11 @@ class Planner {
     p_->page_token = in->FindFieldByName("page_token");
     p_->query = in->FindFieldByName("query");
     p_->update_mask = in->FindFieldByName("update_mask");
+    if (p_->update_mask != nullptr &&
+        (p_->update_mask->is_repeated() ||
+         p_->update_mask->message_type() != google::protobuf::FieldMask::descriptor())) {
+      p_->update_mask = nullptr;
+    }
     p_->next_page_token = method_->output_type()->FindFieldByName("next_page_token");
     std::string route = RouteOf(method_);
     size_t colon = route.rfind(':');
@@ -272,12 +278,13 @@ class Planner {
     auto plan = AccessPlan::From(access, on_resource ? p_->table->type : method_->input_type(),
                                  on_resource ? &p_->table->stored : nullptr);
     if (!plan.ok()) return Wrong(plan.status().message());
-    if (on_resource && plan->is_public() && p_->writes()) Wrong("nobody writes without a token");
+    if (plan->is_public() && p_->writes()) Wrong("nobody writes without a token");
+    if (plan->as_get())
+      Wrong("`as_get` is for the history of a resource, which the runtime serves");
     for (int i = 0; p_->rows != nullptr && !p_->writes() && i < access.allow_size(); ++i) {
       const FieldPath& path = plan->ways()[i].field;
-      std::string dotted = absl::StrJoin(path, ".", [](std::string* out, const auto* field) {
-        *out += field->name();
-      });
+      std::string dotted = absl::StrJoin(
+          path, ".", [](std::string* out, const auto* field) { *out += field->name(); });
       if (path.empty() || p_->table->FindColumn(dotted) != nullptr) continue;
       Wrong(absl::StrCat("scope ", Allow::Scope_Name(access.allow(i).scope()), " compares \"",
                          dotted, "\", which (linjuli.stored) has no index for"));
@@ -350,11 +357,15 @@ absl::StatusOr<std::unique_ptr<ServicePlan>> ServicePlan::From(const ServiceSpec
         defects.push_back(
             absl::StrCat(handler.type->full_name(), ": OnDue needs (linjuli.stored).due"));
       }
-      plan->dues[table] = &handler;
+      if (!plan->dues.emplace(table, &handler).second) {
+        defects.push_back(absl::StrCat(handler.type->full_name(), ": has two OnDue functions"));
+      }
       continue;
     }
     if (handler.follow) {
-      plan->follows[handler.type->full_name()] = &handler;
+      if (!plan->follows.emplace(handler.type->full_name(), &handler).second) {
+        defects.push_back(absl::StrCat(handler.type->full_name(), ": two functions follow it"));
+      }
       continue;
     }
     int uses = 0;

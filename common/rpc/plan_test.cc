@@ -49,21 +49,23 @@ TEST_CASE("a method that does not say who may call keeps its service from starti
   CHECK(Broken("NoAccess") ==
         get + "NoAccess.GetThing: (linjuli.access) is missing: say who may call it");
   CHECK(Broken("EmptyAccess") ==
-        get + "EmptyAccess.GetThing: (linjuli.access) must say who may call: either `allow`, or "
-              "`public`, or `as_get`");
+        get +
+            "EmptyAccess.GetThing: (linjuli.access) must say who may call: either `allow`, or "
+            "`public`, or `as_get`");
   CHECK(Broken("PublicAndNot") ==
-        get + "PublicAndNot.GetThing: (linjuli.access) must say who may call: either `allow`, or "
-              "`public`, or `as_get`");
+        get +
+            "PublicAndNot.GetThing: (linjuli.access) must say who may call: either `allow`, or "
+            "`public`, or `as_get`");
   CHECK(Broken("NoScope") == get + "NoScope.GetThing: an `allow` without a scope");
   CHECK(Broken("NoRole") == get + "NoRole.GetThing: an `allow` without a role");
   CHECK(Broken("RoleOfNobody") == get + "RoleOfNobody.GetThing: an `allow` names an unknown role");
   CHECK(Broken("NoOwner") ==
-        get + "NoOwner.GetThing: scope OWNER: linjuli.testing.broken.v1.Thing has no field \"\" to "
-              "compare");
+        get +
+            "NoOwner.GetThing: scope OWNER: linjuli.testing.broken.v1.Thing has no field \"\" to "
+            "compare");
   CHECK(Broken("DistinctFromNothing") ==
         get + "DistinctFromNothing.FinishThing: no singular field \"author\"");
-  CHECK(Broken("PublicWrite") ==
-        get + "PublicWrite.FinishThing: nobody writes without a token");
+  CHECK(Broken("PublicWrite") == get + "PublicWrite.FinishThing: nobody writes without a token");
 }
 
 TEST_CASE("a method that reads by its verb and writes by its nature is refused", "[rpc][plan]") {
@@ -107,6 +109,7 @@ TEST_CASE("a method lacks no standard field of its kind", "[rpc][plan]") {
   CHECK(broken("NoName") == "needs `string name` of the resource");
   CHECK(broken("CreateOfNothing") == "a Create carries the resource to be made");
   CHECK(broken("UpdateWithoutMask") == "an Update carries the resource and `update_mask`");
+  CHECK(broken("MaskOfWords") == "an Update carries the resource and `update_mask`");
   CHECK(broken("NoPages") == "a list has pages: page_size, page_token, next_page_token");
   CHECK(broken("SearchWithoutText") == "(linjuli.stored) declares no text to search");
 }
@@ -154,8 +157,8 @@ TEST_CASE("floats and checks that cannot be are refused", "[rpc][plan][X9]") {
   CHECK(Broken("FloatField") ==
         "linjuli.testing.broken.v1.FloatRequest.price: money and measures are integers here, never "
         "floats");
-  CHECK(absl::StartsWith(Broken("BadPattern"),
-                         "linjuli.testing.broken.v1.BadPatternRequest.name: "));
+  CHECK(
+      absl::StartsWith(Broken("BadPattern"), "linjuli.testing.broken.v1.BadPatternRequest.name: "));
   CHECK(Broken("PatternOnNumber") ==
         "linjuli.testing.broken.v1.PatternOnNumberRequest.Inside.number: pattern, code and "
         "reference are for strings");
@@ -180,10 +183,31 @@ TEST_CASE("a method that nothing carries out is named", "[rpc][plan]") {
         "function that takes PonderRequest");
 }
 
+absl::StatusOr<testing::broken::v1::PonderResponse> PonderReading(
+    Rx&, const testing::broken::v1::PonderRequest&) {
+  return testing::broken::v1::PonderResponse();
+}
+absl::StatusOr<testing::broken::v1::PonderResponse> PonderWriting(
+    Tx&, const testing::broken::v1::PonderRequest&) {
+  return testing::broken::v1::PonderResponse();
+}
+
+TEST_CASE("a function that writes is open to nobody without a token", "[rpc][plan][access]") {
+  const std::string broken = "linjuli.testing.broken.v1.";
+  CHECK(Defects(Implement(broken + "NobodyDoesIt", PonderReading)) == "started");
+  CHECK(Defects(Implement(broken + "NobodyDoesIt", PonderWriting)) ==
+        broken + "NobodyDoesIt.Ponder: nobody writes without a token");
+  std::string as_get = broken +
+                       "AsGetFunction.Ponder: `as_get` is for the history of a resource, which "
+                       "the runtime serves";
+  CHECK(Defects(Implement(broken + "AsGetFunction", PonderWriting)) == as_get);
+  CHECK(Defects(Implement(broken + "AsGetFunction", PonderReading)) == as_get);
+}
+
 TEST_CASE("each function belongs to one method, in the form that it needs", "[rpc][plan]") {
   auto tickets = [](auto... more) {
-    return Defects(Implement("linjuli.testing.v1.Tickets", CreateTicket, NoteTicket, LapseTicket,
-                             more...));
+    return Defects(
+        Implement("linjuli.testing.v1.Tickets", CreateTicket, NoteTicket, LapseTicket, more...));
   };
   CHECK(tickets(JudgeTicket) == "started");
   CHECK(tickets(JudgeTicket, OtherJudge) ==
@@ -194,11 +218,27 @@ TEST_CASE("each function belongs to one method, in the form that it needs", "[rp
         "does");
   CHECK(tickets(JudgeTicket, DueThing) ==
         "linjuli.testing.broken.v1.Thing: OnDue needs (linjuli.stored).due");
-  CHECK(absl::StrContains(tickets(WrongForm), "Tickets.JudgeTicket: its function takes the "
-                                              "resource: (Tx&, const Request&, Resource&)"));
+  CHECK(absl::StrContains(tickets(WrongForm),
+                          "Tickets.JudgeTicket: its function takes the "
+                          "resource: (Tx&, const Request&, Resource&)"));
   CHECK(absl::StrContains(tickets(WrongResource),
                           "Tickets.JudgeTicket: its function takes another resource than it "
                           "answers with"));
+}
+
+absl::Status LapseAgain(Tx&, Ticket&) { return absl::OkStatus(); }
+absl::Status HearTicket(Tx&, const Changed<Ticket>&) { return absl::OkStatus(); }
+absl::Status HearAgain(Tx&, const Changed<Ticket>&) { return absl::OkStatus(); }
+
+TEST_CASE("two functions for one due time, or for one resource that is followed, are refused",
+          "[rpc][plan][X5]") {
+  CHECK(Defects(Implement("linjuli.testing.v1.Tickets", CreateTicket, JudgeTicket, NoteTicket,
+                          LapseTicket, LapseAgain)) ==
+        "linjuli.testing.v1.Ticket: has two OnDue functions");
+  const std::string service = "linjuli.testing.broken.v1.NoDefect";
+  CHECK(Defects(Implement(service, HearTicket)) == "started");
+  CHECK(Defects(Implement(service, HearTicket, HearAgain)) ==
+        "linjuli.testing.v1.Ticket: two functions follow it");
 }
 
 TEST_CASE("a due time that nobody deals with keeps its service from starting", "[rpc][plan][X5]") {
@@ -213,8 +253,9 @@ TEST_CASE("a service is described by its methods, with route, access and moves",
   CHECK(absl::StrContains(text,
                           "JudgeTicket\n  POST /v1/{name=tickets/*}:judge\n"
                           "  COMMUNITY_WORKER@AREA; not by reporter\n  TAKEN -> DONE | OPEN\n"));
-  CHECK(absl::StrContains(text, "GetTicket\n  GET /v1/{name=tickets/*}\n  RESIDENT@OWNER; "
-                                "COMMUNITY_WORKER@AREA; PROVIDER@ANY masked\n"));
+  CHECK(absl::StrContains(text,
+                          "GetTicket\n  GET /v1/{name=tickets/*}\n  RESIDENT@OWNER; "
+                          "COMMUNITY_WORKER@AREA; PROVIDER@ANY masked\n"));
   CHECK(absl::EndsWith(text, "Ticket by itself\n  OPEN | TAKEN -> LAPSED\n"));
 }
 

@@ -156,14 +156,23 @@ void Service::Start(Call call, Done done) {
   if (auto status = plan.access.CheckRole(*running->caller); !status.ok()) {
     return Finish(*running, status);
   }
-  auto valid =
-      validator_.Check(request, plan.kind == MethodKind::kBatchCreate ? plan.rows : nullptr);
-  if (!valid.ok()) return Finish(*running, valid);
+  if (auto valid = Validate(plan, request); !valid.ok()) return Finish(*running, valid);
   if (store_->Now() >= running->call.deadline) {
     return Finish(*running, Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
                                    "the deadline had passed when the call arrived"));
   }
   plan.writes() ? StartWrite(plan, std::move(running)) : StartRead(plan, std::move(running));
+}
+
+absl::Status Service::Validate(const MethodPlan& plan, const Message& request) const {
+  switch (plan.kind) {
+    case MethodKind::kBatchCreate:
+      return validator_.Check(request, plan.rows);
+    case MethodKind::kUpdate:
+      return validator_.Check(request, plan.resource, &MaskOf(request, plan.update_mask));
+    default:
+      return validator_.Check(request);
+  }
 }
 
 void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running) {
@@ -347,9 +356,9 @@ MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request
   LJ_RETURN_IF_ERROR(tx.Load(table, name, *resource));
   if (plan.access.Find(tx.caller(), *resource) == nullptr) {
     auto get = plan_->gets.find(&table);
-    bool may_know = get != plan_->gets.end() &&
-                    (get->second->access.is_public() ||
-                     get->second->access.Find(tx.caller(), *resource) != nullptr);
+    bool may_know =
+        get != plan_->gets.end() && (get->second->access.is_public() ||
+                                     get->second->access.Find(tx.caller(), *resource) != nullptr);
     if (!may_know) return NotFound(name);
     return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
                   absl::StrCat("you may read ", name, ", but ", plan.verb, " is not yours to do"));
@@ -359,9 +368,9 @@ MessageOr Service::Change(Tx& tx, const MethodPlan& plan, const Message& request
   int state = table.StateIn(*resource);
   if (plan.transition.has_value() && !plan.transition->From(state)) {
     auto verbs = plan_->verbs.find(&table);
-    return WrongState(table, *resource, plan,
-                      verbs == plan_->verbs.end() ? std::vector<const MethodPlan*>()
-                                                  : verbs->second);
+    return WrongState(
+        table, *resource, plan,
+        verbs == plan_->verbs.end() ? std::vector<const MethodPlan*>() : verbs->second);
   }
   LJ_RETURN_IF_ERROR(plan.access.CheckFourEyes(tx.caller(), *resource));
   if (sent != nullptr) {

@@ -74,6 +74,7 @@ class Service : public Backend, public ChangeSource {
           std::vector<Invariant> invariants);
 
   absl::StatusOr<std::shared_ptr<const Caller>> Identify(absl::string_view token) const;
+  absl::Status Validate(const MethodPlan& plan, const google::protobuf::Message& request) const;
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
   void Read(const MethodPlan& plan, Running& running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
@@ -97,7 +98,14 @@ class Service : public Backend, public ChangeSource {
   Reply ListChanges(const Caller& caller, const google::protobuf::Message& request);
   Reply ListHistory(const Caller& caller, const google::protobuf::Message& request);
   void Finish(Running& running, Reply reply);
-  bool RunOneDue(const Table& table, const Handler& handler, int64_t id);
+  // Whether there still was something to do.
+  absl::StatusOr<bool> RunOneDue(const Table& table, const Handler& handler, int64_t id);
+  struct Stuck {
+    int64_t rows = 0;
+    std::string first;
+    absl::Status why;
+  };
+  void TellStuck(const Table& table, const Stuck& stuck);
   void WatchDue();
 
   const std::unique_ptr<ServicePlan> plan_;
@@ -109,6 +117,7 @@ class Service : public Backend, public ChangeSource {
   std::unique_ptr<ReadPool> long_reads_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<const Table*, absl::Time> stuck_told_ ABSL_GUARDED_BY(mutex_);
   std::thread due_thread_;
 };
 

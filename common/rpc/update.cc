@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "common/status.h"
-#include "google/protobuf/field_mask.pb.h"
 #include "linjuli/options.pb.h"
 
 namespace linjuli {
@@ -12,11 +11,14 @@ namespace linjuli {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+const google::protobuf::FieldMask& MaskOf(const Message& request, const FieldDescriptor* mask) {
+  return static_cast<const google::protobuf::FieldMask&>(
+      request.GetReflection()->GetMessage(request, mask));
+}
+
 absl::Status ApplyMask(const Message& sent, const Message& request, const FieldDescriptor* mask,
                        Message& resource) {
-  const auto& paths = static_cast<const google::protobuf::FieldMask&>(
-                          request.GetReflection()->GetMessage(request, mask))
-                          .paths();
+  const auto& paths = MaskOf(request, mask).paths();
   if (paths.empty()) return RefuseFields({{"update_mask", "REQUIRED", "must name the fields"}});
   std::vector<FieldViolation> found;
   std::vector<const FieldDescriptor*> fields;

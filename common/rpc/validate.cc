@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -106,14 +107,25 @@ absl::Status Validator::Add(const Descriptor* type) {
   return absl::OkStatus();
 }
 
-absl::Status Validator::Check(const Message& message, const FieldDescriptor* skip) const {
+// What of a message is looked at: all of it, where nothing is set.
+struct Validator::Part {
+  const FieldDescriptor* skip = nullptr;
+  const google::protobuf::FieldMask* inside_skip = nullptr;
+  const google::protobuf::FieldMask* only = nullptr;
+
+  bool Names(const FieldDescriptor* field) const {
+    return only == nullptr || absl::c_linear_search(only->paths(), field->name());
+  }
+};
+
+absl::Status Validator::Check(const Message& message, const FieldDescriptor* skip,
+                              const google::protobuf::FieldMask* mask) const {
   std::vector<FieldViolation> found;
-  CheckMessage(message, "", skip, found);
+  CheckMessage(message, "", {skip, mask, nullptr}, found);
   return found.empty() ? absl::OkStatus() : RefuseFields(found);
 }
 
-void Validator::CheckMessage(const Message& message, const std::string& path,
-                             const FieldDescriptor* skip,
+void Validator::CheckMessage(const Message& message, const std::string& path, const Part& part,
                              std::vector<FieldViolation>& found) const {
   auto rules = types_.find(message.GetDescriptor());
   if (rules == types_.end()) return;
@@ -121,6 +133,7 @@ void Validator::CheckMessage(const Message& message, const std::string& path,
   for (const Rule& rule : rules->second->rules) {
     if (found.size() >= kMaxViolations) return;
     const FieldDescriptor* field = rule.field;
+    if (!part.Names(field)) continue;
     const linjuli::Check& check = rule.check;
     int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
     bool set = field->is_repeated() ? count > 0 : reflection->HasField(message, field);
@@ -141,7 +154,8 @@ void Validator::CheckMessage(const Message& message, const std::string& path,
                        absl::StrCat("has ", count, " entries; at most ", most)});
       continue;
     }
-    if (field == skip || field->is_map()) continue;
+    bool apart = field == part.skip;
+    if ((apart && part.inside_skip == nullptr) || field->is_map()) continue;
     for (int i = 0; i < count; ++i) {
       std::string here = Join(path, field->name());
       if (field->is_repeated()) absl::StrAppend(&here, "[", i, "]");
@@ -163,7 +177,8 @@ void Validator::CheckMessage(const Message& message, const std::string& path,
             CheckNumber(rule, static_cast<const google::protobuf::Duration&>(inner).seconds(), here,
                         found);
           } else {
-            CheckMessage(inner, here, nullptr, found);
+            CheckMessage(inner, here, {nullptr, nullptr, apart ? part.inside_skip : nullptr},
+                         found);
           }
           break;
         }

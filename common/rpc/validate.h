@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/status.h"
+#include "google/protobuf/field_mask.pb.h"
 #include "google/protobuf/message.h"
 #include "linjuli/options.pb.h"
 
@@ -32,15 +33,17 @@ class Validator {
   absl::Status Add(const google::protobuf::Descriptor* type);
 
   // `skip`: a field of the top message that is not looked into (a batch checks each row by itself).
+  // With `mask`, only the fields that it names are looked at inside `skip` (an Update).
   absl::Status Check(const google::protobuf::Message& message,
-                     const google::protobuf::FieldDescriptor* skip = nullptr) const;
+                     const google::protobuf::FieldDescriptor* skip = nullptr,
+                     const google::protobuf::FieldMask* mask = nullptr) const;
 
  private:
   struct Rule;
   struct Rules;
+  struct Part;
   void CheckMessage(const google::protobuf::Message& message, const std::string& path,
-                    const google::protobuf::FieldDescriptor* skip,
-                    std::vector<FieldViolation>& found) const;
+                    const Part& part, std::vector<FieldViolation>& found) const;
   void CheckText(const Rule& rule, const std::string& text, const std::string& path,
                  std::vector<FieldViolation>& found) const;
   void CheckNumber(const Rule& rule, int64_t number, const std::string& path,
