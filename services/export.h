@@ -9,9 +9,18 @@
 
 namespace linjuli {
 
-// One {"type":…,"resource":{…}} a line, oldest first, personal fields in clear. The service must
-// not be running: UNAVAILABLE, reason LOCKED, else.
-absl::Status Export(const std::string& data_dir, const std::string& service, std::ostream& out);
+struct ExportOptions {
+  std::string data_dir;
+  std::string service;
+  std::string master_key;  // as of the service
+  // Personal fields in clear, each resource's recorded in its history before it is printed. False:
+  // masked.
+  bool personal = false;
+};
+
+// One {"type":…,"resource":{…}} a line, oldest first. The service must not be running: UNAVAILABLE,
+// reason LOCKED, else.
+absl::Status Export(const ExportOptions& options, std::ostream& out);
 
 }  // namespace linjuli
 

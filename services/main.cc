@@ -54,7 +54,11 @@ sigset_t BlockedSignals() {
   return signals;
 }
 
-int Serve(ProcessOptions options, const std::vector<std::string>& backends) {
+int Serve(ProcessOptions options, const std::vector<std::string>& backends,
+          const std::string& crypto) {
+  auto profile = ParseProfile(crypto);
+  if (!profile.ok()) return Fail(profile.status());
+  options.crypto = *profile;
   for (const auto& backend : backends) {
     std::vector<std::string> pair = absl::StrSplit(backend, absl::MaxSplits('=', 1));
     if (pair.size() != 2) return Fail(absl::InvalidArgumentError("--backend NAME=ADDRESS"));
@@ -178,9 +182,14 @@ int Main(int argc, char** argv) {
       ->add_option("--drain-delay", drain_delay,
                    "seconds to serve on, saying not ready, after SIGTERM; 0 where unsaid")
       ->check(CLI::Range(0, 600));
+  std::string crypto = "intl";
+  serve->add_option("--crypto", crypto,
+                    "how personal data is sealed: intl (AES-256-GCM) or gm (SM4, SM3)");
+  serve->add_option("--master-key", process.master_key,
+                    "file of the master key; else master.key of the data folder, made at first");
   serve->callback([&] {
     process.drain_delay = absl::Seconds(drain_delay);
-    code = Serve(process, backends);
+    code = Serve(process, backends, crypto);
   });
 
   TokenOptions token;
@@ -213,8 +222,14 @@ int Main(int argc, char** argv) {
   auto* dump = app.add_subcommand("export", "print a stopped service's resources as JSON lines");
   dump->add_option("--data-dir", data_dir, "folder of the stores")->required();
   dump->add_option("name", name, "service")->required();
+  ExportOptions exported;
+  dump->add_option("--master-key", exported.master_key, "as of serve");
+  dump->add_flag("--personal", exported.personal,
+                 "personal data in clear; the change log keeps that it was");
   dump->callback([&] {
-    auto status = Export(data_dir, name, std::cout);
+    exported.data_dir = data_dir;
+    exported.service = name;
+    auto status = Export(exported, std::cout);
     if (!status.ok()) code = Fail(status);
   });
 

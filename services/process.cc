@@ -87,6 +87,8 @@ absl::Status Process::Parts::StartServices() {
     service.standard = standard.get();
     service.metrics = registry.get();
     service.due_thread = options.due_thread;
+    service.master_key = options.master_key;
+    service.crypto = options.crypto;
     LJ_ASSIGN(std::unique_ptr<Service> started, Service::Start(entry.spec(), service));
     services.push_back(std::move(started));
   }

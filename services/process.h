@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/crypto/seal.h"
 
 namespace linjuli {
 
@@ -27,6 +28,10 @@ struct ProcessOptions {
   std::string jwks;
   std::string issuer;
   std::string audience;
+  // By which personal data is sealed from now on, and the file with the master key of its keys;
+  // unsaid: master.key of the data folder, made where there is none.
+  Profile crypto = Profile::kIntl;
+  std::string master_key;
   Clock* clock = Clock::Real();
   bool due_thread = true;
   // How long it serves on while it says that it is not ready, so that whoever sends it calls hears

@@ -24,17 +24,41 @@ AccessPlan AccessOf(const char* method) {
   return *std::move(plan);
 }
 
-// Personal fields never leave in a feed; in a history only for whoever sees them in Get.
-void MaskSnapshot(const Schema& schema, changes::v1::Change& change) {
-  const Table* table = schema.FindByName(change.resource());
-  if (table == nullptr) return;
+// The snapshot of a change when it has personal data in it, with its table; else nothing.
+std::pair<const Table*, std::unique_ptr<Message>> PersonalSnapshot(
+    const Schema& schema, const changes::v1::Change& change) {
+  const Table* table = change.has_snapshot() ? schema.FindByName(change.resource()) : nullptr;
+  if (table == nullptr || table->personal == nullptr) return {};
   std::unique_ptr<Message> resource(table->prototype->New());
-  if (!resource->ParseFromString(change.snapshot().value())) return;
-  MaskPersonal(*resource);
-  resource->SerializeToString(change.mutable_snapshot()->mutable_value());
+  if (!resource->ParseFromString(change.snapshot().value())) return {};
+  if (!table->personal->Holds(*resource)) return {};
+  return {table, std::move(resource)};
 }
 
 }  // namespace
+
+void Service::MaskSnapshot(changes::v1::Change& change, bool opened) {
+  auto [table, resource] = PersonalSnapshot(plan_->schema, change);
+  if (resource == nullptr) return;
+  // What does not open is not shown either.
+  if (opened ||
+      OpenPersonal(*table->personal, *store_->keys(), change.resource(), *resource).ok()) {
+    MaskPersonal(*table->personal, *resource);
+  } else {
+    DropPersonal(*table->personal, *resource);
+  }
+  resource->SerializeToString(change.mutable_snapshot()->mutable_value());
+}
+
+absl::StatusOr<bool> Service::OpenSnapshot(const Caller& caller, changes::v1::Change& change) {
+  auto [table, resource] = PersonalSnapshot(plan_->schema, change);
+  if (resource == nullptr) return false;
+  LJ_RETURN_IF_ERROR(OpenPersonal(*table->personal, *store_->keys(), change.resource(), *resource));
+  resource->SerializeToString(change.mutable_snapshot()->mutable_value());
+  std::vector<Shown> shown;
+  Show(caller, *table, *resource, shown);
+  return !shown.empty();
+}
 
 absl::StatusOr<ChangeSource*> Service::Follow(absl::string_view token) {
   static const AccessPlan* const access = new AccessPlan(AccessOf("FollowChanges"));
@@ -45,7 +69,7 @@ absl::StatusOr<ChangeSource*> Service::Follow(absl::string_view token) {
 
 absl::StatusOr<ChangeBatch> Service::Read(absl::string_view epoch, int64_t after, int limit) {
   LJ_ASSIGN(ChangeBatch batch, store_->Read(epoch, after, limit));
-  for (auto& change : batch.changes) MaskSnapshot(plan_->schema, change);
+  for (auto& change : batch.changes) MaskSnapshot(change, false);
   return batch;
 }
 
@@ -68,7 +92,7 @@ Reply Service::ListChanges(const Caller& caller, const Message& message) {
   return reply;
 }
 
-Reply Service::ListHistory(const Caller& caller, const Message& message) {
+Reply Service::ListHistory(const Caller& caller, const Message& message, bool& shown) {
   static const AccessPlan* const access = new AccessPlan(AccessOf("ListHistory"));
   static const AccessPlan* const all = new AccessPlan(AccessOf("ListChanges"));
   LJ_RETURN_IF_ERROR(access->CheckRole(caller));
@@ -78,7 +102,8 @@ Reply Service::ListHistory(const Caller& caller, const Message& message) {
   absl::Status status = store_->Read(caller, true, [&](Rx& rx) -> absl::Status {
     const Table* table = rx.schema().FindByName(request.name());
     bool masked = true;
-    if (!all->CheckRole(caller).ok()) {
+    const bool sees_all = all->CheckRole(caller).ok();
+    if (!sees_all) {
       // Another service's resource is that service's to show.
       auto get =
           table == nullptr ? plan_->gets.end() : plan_->gets.find(plan_->schema.Find(table->type));
@@ -88,7 +113,7 @@ Reply Service::ListHistory(const Caller& caller, const Message& message) {
       const AccessPlan& access = get->second->access;
       const Way* way = access.Find(caller, *resource);
       if (way == nullptr && !access.is_public()) return NotFound(request.name());
-      masked = way != nullptr && way->masked;
+      masked = way == nullptr || way->masked;
     }
     std::string binding =
         PageBinding(message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
@@ -104,11 +129,18 @@ Reply Service::ListHistory(const Caller& caller, const Message& message) {
       reply->set_next_page_token(EncodePageToken(changes.back().sequence(), binding));
     }
     for (auto& change : changes) {
-      // Other resources' contents follow their own rules; here they are only told of.
-      if (change.resource() != request.name() && !all->CheckRole(caller).ok()) {
+      // Other resources' contents follow their own rules; here they are only told of, and those
+      // that were shown in the same answer not even that.
+      if (change.access() && !sees_all) {
+        change.set_resource(request.name());
+        change.clear_references();
+      } else if (change.resource() != request.name() && !sees_all) {
         change.clear_snapshot();
       } else if (masked) {
-        MaskSnapshot(plan_->schema, change);
+        MaskSnapshot(change, false);
+      } else {
+        LJ_ASSIGN(bool others, OpenSnapshot(caller, change));
+        shown |= others;
       }
       *reply->add_changes() = std::move(change);
     }

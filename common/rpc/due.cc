@@ -97,8 +97,7 @@ absl::StatusOr<bool> Service::RunOneDue(const Table& table, const Handler& handl
           row->Bind(1, id);
           LJ_ASSIGN(bool there, row->Step());
           if (!there) return absl::OkStatus();
-          std::string body = row->Text(0);
-          LJ_CHECK(resource->ParseFromString(body));
+          LJ_RETURN_IF_ERROR(tx.Parse(table, row->Bytes(0), *resource));
         }
         absl::Time due = TimeAt(*resource, table.due);
         // Somebody else may have moved it since it was seen to be due.

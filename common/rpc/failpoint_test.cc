@@ -76,7 +76,9 @@ struct World {
     std::string key = absl::StrCat(cycle, "-", n);
     Ticket ticket = TicketOf(absl::StrCat(key, Fails(n) ? " half" : IsDouble(n) ? " twice" : ""));
     ticket.mutable_due_time()->set_seconds(absl::ToUnixSeconds(due));
-    return tickets.MakeCall(Resident(), absl::StrCat(kTickets, "CreateTicket"),
+    ticket.set_phone("13800138000");
+    // Everybody is new, so that each call makes a key for what is personal.
+    return tickets.MakeCall(Resident(absl::StrCat("u/", key)), absl::StrCat(kTickets, "CreateTicket"),
                             CreateOf(ticket, key));
   }
   static bool Fails(int n) { return n % 7 == 3; }
@@ -183,9 +185,10 @@ TEST_CASE("killed at any failpoint, a service keeps what it acknowledged, and do
       world.tickets->RunDue();
       for (const auto& [n, name] : names) {
         INFO(n << " " << name);
-        auto ticket = world.tickets.Get(Resident(), name);
+        auto ticket = world.tickets.Get(Resident(absl::StrCat("u/", cycle, "-", n)), name);
         REQUIRE(ticket.ok());
         REQUIRE(ticket->notes_size() == 1);
+        REQUIRE(ticket->phone() == "13800138000");
       }
 
       while (true) {

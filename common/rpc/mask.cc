@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "linjuli/options.pb.h"
+#include "common/status.h"
 
 namespace linjuli {
 
@@ -29,32 +29,22 @@ std::string MaskText(absl::string_view text) {
   return masked;
 }
 
-void MaskPersonal(google::protobuf::Message& message) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      for (int i = 0; i < count; ++i) {
-        MaskPersonal(field->is_repeated() ? *reflection->MutableRepeatedMessage(&message, field, i)
-                                          : *reflection->MutableMessage(&message, field));
-      }
-    } else if (field->options().GetExtension(check).personal()) {
-      if (field->type() != FieldDescriptor::TYPE_STRING) {
-        reflection->ClearField(&message, field);
-        continue;
-      }
-      for (int i = 0; i < count; ++i) {
-        if (field->is_repeated()) {
-          reflection->SetRepeatedString(&message, field, i,
-                                        MaskText(reflection->GetRepeatedString(message, field, i)));
-        } else {
-          reflection->SetString(&message, field, MaskText(reflection->GetString(message, field)));
-        }
-      }
-    }
-  }
+void MaskPersonal(const PersonalFields& fields, google::protobuf::Message& message) {
+  absl::Status done =
+      fields.Each(message, [](const FieldDescriptor* field, absl::string_view, std::string& value) {
+        value = field->type() == FieldDescriptor::TYPE_STRING ? MaskText(value) : "";
+        return absl::OkStatus();
+      });
+  LJ_CHECK(done.ok());
+}
+
+void DropPersonal(const PersonalFields& fields, google::protobuf::Message& message) {
+  absl::Status done =
+      fields.Each(message, [](const FieldDescriptor*, absl::string_view, std::string& value) {
+        value.clear();
+        return absl::OkStatus();
+      });
+  LJ_CHECK(done.ok());
 }
 
 }  // namespace linjuli

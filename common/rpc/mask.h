@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/store/personal.h"
 #include "google/protobuf/message.h"
 
 namespace linjuli {
@@ -12,8 +13,11 @@ namespace linjuli {
 // The first character, and for long ones the last two, with stars between: 王**, 1*********78.
 std::string MaskText(absl::string_view text);
 
-// Masks every personal string in the message and in those inside it.
-void MaskPersonal(google::protobuf::Message& message);
+// Masks every personal string of the message, and empties personal bytes.
+void MaskPersonal(const PersonalFields& fields, google::protobuf::Message& message);
+
+// Empties every personal value.
+void DropPersonal(const PersonalFields& fields, google::protobuf::Message& message);
 
 }  // namespace linjuli
 

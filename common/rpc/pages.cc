@@ -90,13 +90,14 @@ std::pair<std::string, std::vector<std::string>> UnderDivision(const std::string
   return {absl::StrCat("(+", column, ">=$ AND +", column, "<$)"), {code, end}};
 }
 
-// What the caller may see at all. False: nothing.
-bool AddScope(const MethodPlan& plan, const Caller& caller, absl::string_view division,
-              Where& where) {
-  if (plan.access.is_public()) return true;
+// What the caller may see at all. False: nothing. With `clear_only` not what they see masked: a
+// filter by a personal value would tell them what the mask hides.
+bool AddScope(const MethodPlan& plan, const Caller& caller, bool clear_only,
+              absl::string_view division, Where& where) {
+  if (plan.access.is_public()) return !clear_only;
   std::vector<std::pair<std::string, std::vector<std::string>>> any;
   for (const Way& way : plan.access.ways()) {
-    if (!way.RoleFits(caller)) continue;
+    if (!way.RoleFits(caller) || (clear_only && way.masked)) continue;
     if (way.scope == Allow::ANY) return true;
     std::vector<std::string> names;
     for (const auto* field : way.field) names.push_back(field->name());
@@ -117,9 +118,11 @@ bool AddScope(const MethodPlan& plan, const Caller& caller, absl::string_view di
   return true;
 }
 
-void AddFilters(const MethodPlan& plan, const Message& request, Where& where,
+// Returns whether one of them is a personal value.
+bool AddFilters(const Rx& rx, const MethodPlan& plan, const Message& request, Where& where,
                 std::string& division) {
   const auto* reflection = request.GetReflection();
+  bool personal = false;
   for (const auto& [field, column] : plan.filters) {
     if (!reflection->HasField(request, field)) continue;
     switch (field->cpp_type()) {
@@ -132,7 +135,8 @@ void AddFilters(const MethodPlan& plan, const Message& request, Where& where,
           where.And(clause, texts);
           if (column->path == plan.table->area) division = value;
         } else {
-          where.And(absl::StrCat(column->name, "=$"), {value});
+          personal |= column->personal;
+          where.And(absl::StrCat(column->name, "=$"), {rx.ColumnValue(*column, value)});
         }
         break;
       }
@@ -149,6 +153,7 @@ void AddFilters(const MethodPlan& plan, const Message& request, Where& where,
         where.And(absl::StrCat(column->name, "="), reflection->GetInt64(request, field));
     }
   }
+  return personal;
 }
 
 // The parts of a query, parted by blanks, each of which a text must contain.
@@ -220,8 +225,8 @@ absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan, const Message& req
   Page page;
   Where where;
   std::string division;
-  AddFilters(plan, request, where, division);
-  if (!AddScope(plan, rx.caller(), division, where)) return page;
+  bool personal = AddFilters(rx, plan, request, where, division);
+  if (!AddScope(plan, rx.caller(), personal, division, where)) return page;
 
   std::string sql, grams;
   std::vector<std::string> terms;
@@ -252,6 +257,7 @@ absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan, const Message& req
     absl::string_view body = rows->Bytes(1);
     LJ_CHECK(resource->ParseFromArray(body.data(), static_cast<int>(body.size())));
     if (!terms.empty() && !Contains(table, *resource, terms)) continue;
+    LJ_RETURN_IF_ERROR(rx.Open(table, *resource));
     page.rows.push_back(std::move(resource));
   }
   page.next_page_token = EncodePageToken(last, binding);

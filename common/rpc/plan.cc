@@ -1,5 +1,7 @@
 #include "common/rpc/plan.h"
 
+#include <set>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -56,6 +58,7 @@ class Planner {
     if (!FindKind()) return;
     CheckKind();
     FindAccess();
+    FindPersonal();
     plan_.by_method[method] = p_;
     if (p_->kind == MethodKind::kVerb) plan_.verbs[p_->table].push_back(p_);
     if (p_->kind == MethodKind::kGet) plan_.gets[p_->table] = p_;
@@ -290,6 +293,31 @@ class Planner {
                          dotted, "\", which (linjuli.stored) has no index for"));
     }
     p_->access = *std::move(plan);
+  }
+
+  // Outside a resource nobody knows whose data it is, who may see it, and by which key it is
+  // sealed.
+  const FieldDescriptor* StrayPersonal(const Descriptor* type, std::set<const Descriptor*>& seen) {
+    if (plan_.schema.Find(type) != nullptr || !seen.insert(type).second) return nullptr;
+    for (int i = 0; i < type->field_count(); ++i) {
+      const FieldDescriptor* field = type->field(i);
+      if (IsPersonal(field)) return field;
+      if (field->message_type() == nullptr) continue;
+      if (const auto* stray = StrayPersonal(field->message_type(), seen)) return stray;
+    }
+    return nullptr;
+  }
+
+  void FindPersonal() {
+    if (p_->kind == MethodKind::kBatchCreate && p_->table == nullptr) return;  // Join says more
+    std::set<const Descriptor*> seen;
+    if (const auto* stray = StrayPersonal(method_->output_type(), seen)) {
+      return Wrong(absl::StrCat("answers with ", stray->full_name(),
+                                ", which is personal and in no resource of this service"));
+    }
+    auto fields = PersonalFields::Of(method_->output_type());
+    if (!fields.ok()) return Wrong(fields.status().message());
+    p_->reply_personal = *std::move(fields);
   }
 
   ServicePlan& plan_;

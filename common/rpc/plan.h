@@ -51,6 +51,8 @@ struct MethodPlan {
   Field rows = nullptr;      // the repeated field: of a page's response, of a batch's request
   Field next_page_token = nullptr;
   std::vector<std::pair<Field, const Column*>> filters;  // of a List or Search
+  // The personal fields of what it answers with, all inside resources; null: there are none.
+  std::unique_ptr<const PersonalFields> reply_personal;
   // Of a BatchCreate: the Create that each row is, and the response's row.
   const MethodPlan* each = nullptr;
   Field results = nullptr, result_resource = nullptr, result_error = nullptr;

@@ -10,6 +10,7 @@
 #include "common/rpc/meter.h"
 #include "common/rpc/pages.h"
 #include "common/rpc/update.h"
+#include "linjuli/changes/v1/changes.pb.h"
 
 namespace linjuli {
 
@@ -92,6 +93,8 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
   store.standard = service->options_.standard;
   store.metrics = service->options_.metrics;
   store.migrations = spec.migrations;
+  store.master_key = service->options_.master_key;
+  store.crypto = service->options_.crypto;
   Schema schema;
   for (const auto& table : service->plan_->schema.tables()) {
     LJ_RETURN_IF_ERROR(schema.Add(table->type));
@@ -142,9 +145,17 @@ void Service::Start(Call call, Done done) {
   const MethodDescriptor* method = running->call.method;
   if (method->service()->full_name() == kChanges) {
     if (auto valid = validator_.Check(request); !valid.ok()) return Finish(*running, valid);
-    return Finish(*running, method->name() == "ListHistory"
-                                ? ListHistory(*running->caller, request)
-                                : ListChanges(*running->caller, request));
+    if (method->name() != "ListHistory") {
+      return Finish(*running, ListChanges(*running->caller, request));
+    }
+    bool shown = false;
+    Reply reply = ListHistory(*running->caller, request, shown);
+    if (!shown || !reply.ok()) return Finish(*running, std::move(reply));
+    auto* history = static_cast<changes::v1::ListHistoryResponse*>(reply->get());
+    std::string name = static_cast<const changes::v1::ListHistoryRequest&>(request).name();
+    return FinishRead(std::move(running), *std::move(reply), {std::move(name)}, [this, history] {
+      for (auto& change : *history->mutable_changes()) MaskSnapshot(change, true);
+    });
   }
   auto found = plan_->by_method.find(method);
   if (found == plan_->by_method.end()) {
@@ -180,10 +191,10 @@ void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running
   bool is_long = plan.kind == MethodKind::kSearch || plan.kind == MethodKind::kRead ||
                  (plan.page_size != nullptr &&
                   request.GetReflection()->GetInt32(request, plan.page_size) > kLongPage);
-  if (!is_long) return Read(plan, *running);
+  if (!is_long) return Read(plan, std::move(running));
   Running* kept = running.get();
-  absl::AnyInvocable<void()> work = [this, &plan, owned = std::move(running)] {
-    Read(plan, *owned);
+  absl::AnyInvocable<void()> work = [this, &plan, owned = std::move(running)]() mutable {
+    Read(plan, std::move(owned));
   };
   if (long_reads_->Run(std::move(work))) return;
   // `work` was not taken and still owns the call.
@@ -191,16 +202,40 @@ void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running
                        "too many searches wait; try again in a second"));
 }
 
-void Service::Read(const MethodPlan& plan, Running& running) {
+void Service::Read(const MethodPlan& plan, std::unique_ptr<Running> running) {
   Reply reply = absl::UnknownError("");
   bool snapshot = plan.kind == MethodKind::kRead;
-  absl::Status read = store_->Read(*running.caller, snapshot, [&](Rx& rx) {
-    reply = RunRead(rx, plan, *running.call.request);
+  absl::Status read = store_->Read(*running->caller, snapshot, [&](Rx& rx) {
+    reply = RunRead(rx, plan, *running->call.request);
     return absl::OkStatus();
   });
-  if (!read.ok()) return Finish(running, read);
-  if (reply.ok()) Dress(*running.caller, plan, **reply);
-  Finish(running, std::move(reply));
+  if (!read.ok()) return Finish(*running, read);
+  if (!reply.ok()) return Finish(*running, std::move(reply));
+  std::vector<Shown> shown = Dress(*running->caller, plan, *running->call.request, **reply);
+  if (shown.empty()) return Finish(*running, std::move(reply));
+  std::vector<std::string> names;
+  for (const Shown& one : shown) names.push_back(one.table->NameIn(*one.resource));
+  FinishRead(std::move(running), *std::move(reply), std::move(names), [shown = std::move(shown)] {
+    for (const Shown& one : shown) MaskPersonal(*one.table->personal, *one.resource);
+  });
+}
+
+void Service::FinishRead(std::unique_ptr<Running> running, std::unique_ptr<Message> reply,
+                         std::vector<std::string> shown, absl::AnyInvocable<void()> hide) {
+  Running* r = running.get();
+  r->reply = std::move(reply);
+  Origin origin{r->caller.get(), r->call.method->full_name(), ""};
+  store_->Write(
+      std::move(origin), r->call.deadline,
+      [names = std::move(shown)](Tx& tx) { return tx.RecordAccess(names); },
+      [this, owned = std::move(running), hide = std::move(hide)](absl::Status status) mutable {
+        if (!status.ok()) {
+          LogError("an access could not be recorded; the answer was masked",
+                   {{"method", owned->call.method->full_name()}, {"reason", ReasonOf(status)}});
+          hide();
+        }
+        Finish(*owned, std::move(owned->reply));
+      });
 }
 
 Reply Service::RunRead(Rx& rx, const MethodPlan& plan, const Message& request) {
@@ -243,23 +278,34 @@ void Service::StartWrite(const MethodPlan& plan, std::unique_ptr<Running> runnin
   store_->Write(
       std::move(origin), r->call.deadline,
       [this, &plan, r](Tx& tx) { return RunWrite(tx, plan, *r); },
-      [this, &plan, owned = std::move(running)](absl::Status status) {
+      [this, owned = std::move(running)](absl::Status status) {
         if (!status.ok()) return Finish(*owned, std::move(status));
-        Dress(*owned->caller, plan, *owned->reply);
         Finish(*owned, std::move(owned->reply));
       });
 }
 
 absl::Status Service::RunWrite(Tx& tx, const MethodPlan& plan, Running& running) {
-  LJ_ASSIGN(running.reply, Once(tx, plan, *running.call.request));
-  return absl::OkStatus();
+  const Message& request = *running.call.request;
+  const int64_t before = tx.log().sequence();
+  LJ_ASSIGN(running.reply, Once(tx, plan, request));
+  std::vector<std::string> names;
+  for (const Shown& shown : Dress(tx.caller(), plan, request, *running.reply)) {
+    // What this call wrote has its record in that change.
+    auto written = DecodeId(StringIn(*shown.resource, shown.table->etag_field));
+    if (written.value_or(0) <= before) names.push_back(shown.table->NameIn(*shown.resource));
+  }
+  return names.empty() ? absl::OkStatus() : tx.RecordAccess(names);
 }
 
 MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) {
   std::string request_id = StringIn(request, plan.request_id);
   if (request_id.empty()) return Apply(tx, plan, request);
   int64_t key = ReplyKey(tx.caller(), plan.method->full_name(), request_id);
-  std::string hash = Sha256(request.SerializeAsString()).substr(0, 16);
+  // Keyed where it may have personal data in it, which a plain hash would let one guess.
+  std::string bytes = request.SerializeAsString();
+  std::string hash =
+      (store_->keys() != nullptr ? store_->keys()->RequestHash(bytes) : Sha256(bytes))
+          .substr(0, 16);
   LJ_ASSIGN(std::optional<StoredReply> stored, tx.log().FindReply(key));
   if (stored.has_value()) {
     if (stored->body_hash != hash) {
@@ -267,7 +313,6 @@ MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) 
                     "this request id was used for another request; use a new one",
                     {{"request_id", request_id}});
     }
-    std::string bytes;
     if (stored->reply.has_value()) {
       bytes = *stored->reply;
     } else {
@@ -277,6 +322,7 @@ MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) 
     }
     std::unique_ptr<Message> reply(plan.response->New());
     LJ_CHECK(reply->ParseFromString(bytes));
+    if (plan.reply_personal != nullptr) LJ_RETURN_IF_ERROR(tx.OpenAll(*reply));
     return reply;
   }
   int64_t before = tx.log().sequence();
@@ -286,9 +332,16 @@ MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) 
   if (tx.writes() == writes_before) return reply;
   bool is_snapshot = plan.table != nullptr && reply->GetDescriptor() == plan.table->type &&
                      plan.kind != MethodKind::kWrite && tx.log().sequence() == before + 1;
-  LJ_RETURN_IF_ERROR(tx.log().SaveReply(
-      key, hash,
-      is_snapshot ? std::nullopt : std::optional<std::string>(reply->SerializeAsString())));
+  std::optional<std::string> kept;
+  if (!is_snapshot && plan.reply_personal != nullptr && plan.reply_personal->Holds(*reply)) {
+    std::unique_ptr<Message> sealed(reply->New());
+    sealed->CopyFrom(*reply);
+    LJ_RETURN_IF_ERROR(tx.SealAll(*sealed));
+    kept = sealed->SerializeAsString();
+  } else if (!is_snapshot) {
+    kept = reply->SerializeAsString();
+  }
+  LJ_RETURN_IF_ERROR(tx.log().SaveReply(key, hash, kept));
   return reply;
 }
 
@@ -414,34 +467,56 @@ MessageOr Service::MakeMany(Tx& tx, const MethodPlan& plan, const Message& reque
   return reply;
 }
 
-void Service::Dress(const Caller& caller, const MethodPlan& plan, Message& reply) const {
+std::vector<Service::Shown> Service::Dress(const Caller& caller, const MethodPlan& plan,
+                                           const Message& request, Message& reply) const {
+  std::vector<Shown> shown;
   const auto* reflection = reply.GetReflection();
   switch (plan.kind) {
     case MethodKind::kList:
     case MethodKind::kSearch:
       for (int i = 0; i < reflection->FieldSize(reply, plan.rows); ++i) {
         DressResource(caller, plan.access, *plan.table,
-                      *reflection->MutableRepeatedMessage(&reply, plan.rows, i));
+                      *reflection->MutableRepeatedMessage(&reply, plan.rows, i), shown);
       }
-      return;
+      break;
     case MethodKind::kBatchCreate:
       for (int i = 0; i < reflection->FieldSize(reply, plan.results); ++i) {
         Message* row = reflection->MutableRepeatedMessage(&reply, plan.results, i);
         if (!row->GetReflection()->HasField(*row, plan.result_resource)) continue;
         DressResource(caller, plan.each->access, *plan.table,
-                      *row->GetReflection()->MutableMessage(row, plan.result_resource));
+                      *row->GetReflection()->MutableMessage(row, plan.result_resource), shown);
       }
-      return;
+      break;
     case MethodKind::kRead:
-    case MethodKind::kWrite:
-      return;
+    case MethodKind::kWrite: {
+      if (plan.reply_personal == nullptr) break;
+      const Way* way = plan.access.Find(caller, request);
+      if (way == nullptr || way->masked) {
+        MaskPersonal(*plan.reply_personal, reply);
+        break;
+      }
+      absl::Status seen =
+          plan_->schema.EachResource(reply, [&](const Table& table, Message& resource) {
+            Show(caller, table, resource, shown);
+            return absl::OkStatus();
+          });
+      LJ_CHECK(seen.ok());
+      break;
+    }
     default:
-      DressResource(caller, plan.access, *plan.table, reply);
+      DressResource(caller, plan.access, *plan.table, reply, shown);
   }
+  return shown;
+}
+
+void Service::Show(const Caller& caller, const Table& table, Message& resource,
+                   std::vector<Shown>& shown) {
+  if (table.personal == nullptr || !table.personal->Holds(resource)) return;
+  if (TextAt(resource, table.person) != caller.subject) shown.push_back({&table, &resource});
 }
 
 void Service::DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
-                            Message& resource) const {
+                            Message& resource, std::vector<Shown>& shown) const {
   // None for a public method, and where a verb took the resource out of the caller's sight.
   const Way* way = access.Find(caller, resource);
   if (table.actions_field != nullptr) {
@@ -456,7 +531,8 @@ void Service::DressResource(const Caller& caller, const AccessPlan& access, cons
       }
     }
   }
-  if (way == nullptr || way->masked) MaskPersonal(resource);
+  if (way != nullptr && !way->masked) return Show(caller, table, resource, shown);
+  if (table.personal != nullptr) MaskPersonal(*table.personal, resource);
 }
 
 void Service::Finish(Running& running, Reply reply) {

@@ -30,7 +30,9 @@
 namespace linjuli {
 
 struct ServiceOptions {
-  std::string data_dir;  // the store is data_dir/NAME.db
+  std::string data_dir;             // the store is data_dir/NAME.db
+  std::string master_key;           // a file; unsaid: data_dir/master.key, made where there is none
+  Profile crypto = Profile::kIntl;  // by which personal data is sealed from now on
   Clock* clock = Clock::Real();
   Verifier* verifier = nullptr;             // outlives the service
   const Standard* standard = nullptr;       // outlives the service; tests may leave it out
@@ -76,7 +78,7 @@ class Service : public Backend, public ChangeSource {
   absl::StatusOr<std::shared_ptr<const Caller>> Identify(absl::string_view token) const;
   absl::Status Validate(const MethodPlan& plan, const google::protobuf::Message& request) const;
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
-  void Read(const MethodPlan& plan, Running& running);
+  void Read(const MethodPlan& plan, std::unique_ptr<Running> running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
   Reply RunRead(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request);
   absl::Status RunWrite(Tx& tx, const MethodPlan& plan, Running& running);
@@ -91,12 +93,31 @@ class Service : public Backend, public ChangeSource {
   // Once a request id was used: the same reply again, or a conflict. Nothing: it is new.
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Once(
       Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
-  // Masks what the caller may not see and adds what the caller may do.
-  void Dress(const Caller& caller, const MethodPlan& plan, google::protobuf::Message& reply) const;
+  // A resource with personal data in clear that is about somebody else than the caller.
+  struct Shown {
+    const Table* table;
+    google::protobuf::Message* resource;  // inside the reply
+  };
+  // Masks what the caller may not see and adds what the caller may do. Tells what stays in clear.
+  std::vector<Shown> Dress(const Caller& caller, const MethodPlan& plan,
+                           const google::protobuf::Message& request,
+                           google::protobuf::Message& reply) const;
+  static void Show(const Caller& caller, const Table& table, google::protobuf::Message& resource,
+                   std::vector<Shown>& shown);
   void DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
-                     google::protobuf::Message& resource) const;
+                     google::protobuf::Message& resource, std::vector<Shown>& shown) const;
+  // Finishes a read. Where it shows the personal data of resources in clear that is recorded first,
+  // durably; where it cannot be, `hide` masks the reply.
+  void FinishRead(std::unique_ptr<Running> running,
+                  std::unique_ptr<google::protobuf::Message> reply, std::vector<std::string> shown,
+                  absl::AnyInvocable<void()> hide);
+  // Masks the personal data in the snapshot of a change: sealed, or opened already.
+  void MaskSnapshot(changes::v1::Change& change, bool opened);
+  // Shows it in clear; true when there is any that is not the caller's own.
+  absl::StatusOr<bool> OpenSnapshot(const Caller& caller, changes::v1::Change& change);
   Reply ListChanges(const Caller& caller, const google::protobuf::Message& request);
-  Reply ListHistory(const Caller& caller, const google::protobuf::Message& request);
+  // `shown`: whether some of it is somebody else's personal data in clear.
+  Reply ListHistory(const Caller& caller, const google::protobuf::Message& request, bool& shown);
   void Finish(Running& running, Reply reply);
   // Whether there still was something to do.
   absl::StatusOr<bool> RunOneDue(const Table& table, const Handler& handler, int64_t id);

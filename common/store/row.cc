@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status.h"
 #include "common/store/grams.h"
 
@@ -15,10 +16,13 @@ using google::protobuf::Message;
 namespace {
 
 // Binds one column; `text` keeps what is bound alive.
-void BindColumn(Statement& write, int& at, const Column& column, const Message& resource,
-                std::string& text) {
+void BindColumn(Statement& write, int& at, const KeyStore* keys, const Column& column,
+                const Message& resource, std::string& text) {
   if (column.text) {
     text = TextAt(resource, column.path);
+    if (column.personal && !text.empty()) {
+      text = keys->IndexHash(column.path.back()->full_name(), text);
+    }
     text.empty() ? write.BindNull(at++) : write.Bind(at++, text);
     if (!column.division) return;
     text.empty() ? write.BindNull(at++) : write.Bind(at++, absl::string_view(text).substr(0, 9));
@@ -54,8 +58,9 @@ void BindColumn(Statement& write, int& at, const Column& column, const Message& 
 
 }  // namespace
 
-absl::Status WriteRow(Connection& db, const std::string& sql, const Table& table,
-                      const Message& resource, int64_t id, absl::string_view body) {
+absl::Status WriteRow(Connection& db, const KeyStore* keys, const std::string& sql,
+                      const Table& table, const Message& resource, int64_t id,
+                      absl::string_view body) {
   Statement& write = db.Prepare(sql);
   int at = 1;
   write.Bind(at++, id);
@@ -66,7 +71,7 @@ absl::Status WriteRow(Connection& db, const std::string& sql, const Table& table
   }
   std::vector<std::string> texts(table.columns.size());
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    BindColumn(write, at, table.columns[i], resource, texts[i]);
+    BindColumn(write, at, keys, table.columns[i], resource, texts[i]);
   }
   write.BindBlob(at, body);
   return write.Run();
@@ -78,7 +83,7 @@ absl::Status WriteTextRow(Connection& db, const Table& table, int64_t id, absl::
   return db.Prepare(sql).Bind(1, id).Bind(2, grams).Run();
 }
 
-absl::Status RefillTable(Connection& db, const Table& table) {
+absl::Status RefillTable(Connection& db, KeyStore* keys, const Table& table) {
   Statement rows(db.handle(), "SELECT id,body FROM temp.old ORDER BY id");
   std::unique_ptr<Message> resource(table.prototype->New());
   while (true) {
@@ -89,11 +94,29 @@ absl::Status RefillTable(Connection& db, const Table& table) {
       return Refuse(absl::StatusCode::kDataLoss, "STORE",
                     absl::StrCat(table.name, " ", rows.Int(0), " cannot be read"));
     }
-    LJ_RETURN_IF_ERROR(WriteRow(db, table.insert_sql, table, *resource, rows.Int(0), body));
+    if (table.personal != nullptr) {
+      LJ_RETURN_IF_ERROR(OpenPersonal(*table.personal, *keys, table.NameIn(*resource), *resource));
+    }
+    LJ_RETURN_IF_ERROR(WriteRow(db, keys, table.insert_sql, table, *resource, rows.Int(0), body));
     if (table.texts.empty()) continue;
     LJ_RETURN_IF_ERROR(
         WriteTextRow(db, table, rows.Int(0), GramsOf(table.TextsIn(*resource)), false));
   }
+}
+
+absl::Status ForgetPerson(Connection& db, const Table& table, absl::string_view person) {
+  std::vector<std::string> sets;
+  for (const Column& column : table.columns) {
+    if (column.personal) sets.push_back(column.name + "=NULL");
+  }
+  if (sets.empty()) return absl::OkStatus();
+  std::string update = absl::StrCat("UPDATE ", table.name, " SET ", absl::StrJoin(sets, ","));
+  if (std::optional<int64_t> id = table.IdOf(person)) {
+    return db.Prepare(absl::StrCat(update, " WHERE id=?1")).Bind(1, *id).Run();
+  }
+  const Column* by = table.FindColumn(table.stored.person());
+  if (by == nullptr) return absl::OkStatus();
+  return db.Prepare(absl::StrCat(update, " WHERE ", by->name, "=?1")).Bind(1, person).Run();
 }
 
 }  // namespace linjuli

@@ -7,14 +7,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/store/key_store.h"
 #include "common/store/sqlite.h"
 #include "common/store/table.h"
 
 namespace linjuli {
 
-// Runs the table's insert_sql or update_sql. `body` is the resource, serialized.
-absl::Status WriteRow(Connection& db, const std::string& sql, const Table& table,
-                      const google::protobuf::Message& resource, int64_t id,
+// Runs the table's insert_sql or update_sql. `resource` has its personal values in clear, `body` is
+// the same one sealed and serialized. `keys` may be null where the table has nothing personal.
+absl::Status WriteRow(Connection& db, const KeyStore* keys, const std::string& sql,
+                      const Table& table, const google::protobuf::Message& resource, int64_t id,
                       absl::string_view body);
 
 // Adds the index words of a row's texts, or, with `remove`, takes them out.
@@ -22,7 +24,10 @@ absl::Status WriteTextRow(Connection& db, const Table& table, int64_t id, absl::
                           bool remove);
 
 // Fills a new table, and its text index, from temp.old(id, body).
-absl::Status RefillTable(Connection& db, const Table& table);
+absl::Status RefillTable(Connection& db, KeyStore* keys, const Table& table);
+
+// Empties the index columns of what the person's key has sealed, once it is destroyed.
+absl::Status ForgetPerson(Connection& db, const Table& table, absl::string_view person);
 
 }  // namespace linjuli
 

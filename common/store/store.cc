@@ -7,7 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
+#include "common/crypto/master_key.h"
 #include "common/failpoint.h"
 #include "common/random.h"
 #include "common/store/row.h"
@@ -70,6 +72,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Schema schema, StoreOptions o
     return Refuse(absl::StatusCode::kUnavailable, "LOCKED",
                   absl::StrCat(path, " is in use by another process; stop that one first"));
   }
+  LJ_RETURN_IF_ERROR(store->OpenKeys());
   LJ_ASSIGN(store->writer_, Connection::Open(path, Connection::Access::kWrite));
   LJ_RETURN_IF_ERROR(store->Install());
   LJ_ASSIGN(ChangeLog log, ChangeLog::Open(*store->writer_));
@@ -104,6 +107,63 @@ Store::~Store() {
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
+absl::Status Store::OpenKeys() {
+  bool needed = false;
+  for (const auto& table : schema_.tables()) needed |= table->personal != nullptr;
+  if (!needed) return absl::OkStatus();
+  const std::string& path = options_.path;
+  const std::string beside = path.substr(0, path.rfind('/') + 1) + "master.key";
+  LJ_ASSIGN(Key master, options_.master_key.empty() ? LoadOrCreateMasterKey(beside)
+                                                    : LoadMasterKey(options_.master_key));
+  LJ_ASSIGN(keys_, KeyStore::Open(absl::StrCat(absl::StripSuffix(path, ".db"), ".keys.db"), master,
+                                  options_.crypto));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Store::Meta(absl::string_view key) {
+  StatementScope find(writer_->Prepare("SELECT value FROM meta WHERE key=?1"));
+  find->Bind(1, key);
+  LJ_ASSIGN(bool row, find->Step());
+  return row ? find->Text(0) : "";
+}
+
+absl::Status Store::SetMeta(absl::string_view key, absl::string_view value) {
+  return writer_->Prepare("INSERT OR REPLACE INTO meta(key,value) VALUES(?1,?2)")
+      .Bind(1, key)
+      .Bind(2, value)
+      .Run();
+}
+
+absl::Status Store::CheckKeys(bool fresh) {
+  if (keys_ == nullptr) return absl::OkStatus();
+  LJ_ASSIGN(std::string needed, Meta("keys"));
+  if (needed == keys_->id()) return absl::OkStatus();
+  if (!needed.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.path,
+                     " is sealed by the keys of another key file than the one beside it; bring "
+                     "that one back (its `id` is ",
+                     needed, ")"));
+  }
+  for (const auto& table : schema_.tables()) {
+    if (fresh || table->personal == nullptr) continue;
+    LJ_ASSIGN(std::string installed, Meta(absl::StrCat("schema.", table->name)));
+    if (installed.empty()) continue;
+    StatementScope rows(writer_->Prepare(absl::StrCat("SELECT body FROM ", table->name)));
+    std::unique_ptr<google::protobuf::Message> resource(table->prototype->New());
+    while (true) {
+      LJ_ASSIGN(bool row, rows->Step());
+      if (!row) break;
+      if (!resource->ParseFromString(rows->Text(0)) || !table->personal->Holds(*resource)) continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat(options_.path,
+                       " was written before personal fields were sealed, and its log cannot be "
+                       "rewritten; export it with the version that wrote it, and load that anew"));
+    }
+  }
+  return SetMeta("keys", keys_->id());
+}
+
 absl::Status Store::Install() {
   LJ_RETURN_IF_ERROR(writer_->Exec("BEGIN IMMEDIATE"));
   bool fresh = false;
@@ -119,13 +179,10 @@ absl::Status Store::Install() {
     LJ_RETURN_IF_ERROR(
         writer_->Prepare("INSERT INTO meta(key,value) VALUES('epoch',?1)").Bind(1, epoch).Run());
   }
+  LJ_RETURN_IF_ERROR(CheckKeys(fresh));
   for (const auto& table : schema_.tables()) LJ_RETURN_IF_ERROR(InstallTable(*table));
-  int64_t done = 0;
-  {
-    StatementScope find(writer_->Prepare("SELECT value FROM meta WHERE key='migrations'"));
-    LJ_ASSIGN(bool row, find->Step());
-    if (row) done = std::stoll(find->Text(0));
-  }
+  LJ_ASSIGN(std::string migrated, Meta("migrations"));
+  int64_t done = migrated.empty() ? 0 : std::stoll(migrated);
   if (done > static_cast<int64_t>(options_.migrations.size())) {
     return absl::FailedPreconditionError(
         absl::StrCat(options_.path, " was written by a newer version of this program"));
@@ -133,11 +190,7 @@ absl::Status Store::Install() {
   for (size_t i = done; i < options_.migrations.size(); ++i) {
     LJ_RETURN_IF_ERROR(writer_->Exec(options_.migrations[i]));
   }
-  std::string count = absl::StrCat(options_.migrations.size());
-  LJ_RETURN_IF_ERROR(
-      writer_->Prepare("INSERT OR REPLACE INTO meta(key,value) VALUES('migrations',?1)")
-          .Bind(1, count)
-          .Run());
+  LJ_RETURN_IF_ERROR(SetMeta("migrations", absl::StrCat(options_.migrations.size())));
   return writer_->Exec("COMMIT");
 }
 
@@ -145,13 +198,11 @@ absl::Status Store::Install() {
 absl::Status Store::InstallTable(const Table& table) {
   std::string key = absl::StrCat("schema.", table.name);
   std::string schema = absl::StrJoin(table.Schema(), ";");
-  std::string stands;
-  {
-    StatementScope find(writer_->Prepare("SELECT value FROM meta WHERE key=?1"));
-    find->Bind(1, key);
-    LJ_ASSIGN(bool row, find->Step());
-    if (row) stands = find->Text(0);
+  // The hashes in a personal column are of one profile.
+  if (table.HasPersonalColumns()) {
+    absl::StrAppend(&schema, ";", std::string(1, static_cast<char>(keys_->profile())));
   }
+  LJ_ASSIGN(std::string stands, Meta(key));
   if (stands == schema) return absl::OkStatus();
   bool rebuild = !stands.empty();
   if (rebuild) {
@@ -161,13 +212,10 @@ absl::Status Store::InstallTable(const Table& table) {
   }
   for (const auto& sql : table.Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
   if (rebuild) {
-    LJ_RETURN_IF_ERROR(RefillTable(*writer_, table));
+    LJ_RETURN_IF_ERROR(RefillTable(*writer_, keys_.get(), table));
     LJ_RETURN_IF_ERROR(writer_->Exec("DROP TABLE temp.old"));
   }
-  return writer_->Prepare("INSERT OR REPLACE INTO meta(key,value) VALUES(?1,?2)")
-      .Bind(1, key)
-      .Bind(2, schema)
-      .Run();
+  return SetMeta(key, schema);
 }
 
 void Store::Write(Origin origin, absl::Time deadline, Work work, Written written) {
@@ -268,6 +316,11 @@ void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
       if (status.ok()) status = RunJobs(batch, true);
     }
   }
+  if (status.ok() && keys_ != nullptr) {
+    // Before the data: what is sealed and committed can be opened.
+    status = keys_->Commit();
+    LJ_FAILPOINT("store.after_keys");
+  }
   if (status.ok()) {
     LJ_FAILPOINT("store.before_commit");
     absl::Time sync = options_.clock->Now();
@@ -279,8 +332,10 @@ void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
   }
   if (!status.ok()) {
     // After anything but a full disk nobody knows what is on it: stop, and read it again.
-    LJ_CHECK(ReasonOf(status) == "DISK_FULL", std::string(status.message()));
+    LJ_CHECK(ReasonOf(status) == "DISK_FULL" || ReasonOf(status) == "BUSY",
+             std::string(status.message()));
     if (writer_->in_transaction()) writer_->Exec("ROLLBACK").IgnoreError();
+    if (keys_ != nullptr) keys_->Abandon();
     log_->Return(mark);
   }
   committed_ = log_->sequence();
@@ -328,7 +383,7 @@ absl::Status Store::RunJob(Job& job, bool savepoint, int64_t& writes) {
   }
   auto mark = log_->mark();
   if (savepoint) LJ_RETURN_IF_ERROR(writer_->Exec("SAVEPOINT job"));
-  Tx tx(*writer_, schema_, options_.standard, now, job.origin, *log_, ids_, savepoint);
+  Tx tx(*writer_, schema_, keys_.get(), options_.standard, now, job.origin, *log_, ids_, savepoint);
   absl::Status status = job.work(tx);
   writes = tx.writes();
   if (!savepoint || !writer_->in_transaction()) return status;
@@ -364,7 +419,7 @@ absl::Status Store::Read(const Caller& caller, bool snapshot,
   if (db == nullptr) {
     return Refuse(absl::StatusCode::kUnavailable, "UNAVAILABLE", "the store cannot be read now");
   }
-  Rx rx(*db, schema_, options_.standard, options_.clock->Now(), caller);
+  Rx rx(*db, schema_, keys_.get(), options_.standard, options_.clock->Now(), caller);
   if (snapshot) LJ_RETURN_IF_ERROR(db->Prepare("BEGIN").Run());
   absl::Status status = read(rx);
   if (snapshot) LJ_RETURN_IF_ERROR(db->Prepare("COMMIT").Run());

@@ -37,6 +37,11 @@ struct StoreOptions {
   // The service's own tables: each runs once, in order, in a transaction with the record of it.
   std::vector<std::string> migrations;
   prometheus::Registry* metrics = nullptr;
+  // Where a table has personal fields, their keys lie in "NAME.keys.db" beside "NAME.db", wrapped
+  // by the master key in this file; unsaid: "master.key" in the store's folder, made where there is
+  // none.
+  std::string master_key;
+  Profile crypto = Profile::kIntl;
 };
 
 // Thread-safe.
@@ -66,6 +71,8 @@ class Store : public ChangeSource {
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
 
   const Schema& schema() const { return schema_; }
+  // Null when no table has personal fields.
+  KeyStore* keys() { return keys_.get(); }
   absl::Time Now() const { return options_.clock->Now(); }
   // Committed bytes that are not yet copied into the file.
   int64_t wal_bytes() const { return wal_pages_.load() * 4096; }
@@ -87,8 +94,13 @@ class Store : public ChangeSource {
   };
 
   Store(Schema schema, StoreOptions options);
+  absl::Status OpenKeys();
   absl::Status Install();
   absl::Status InstallTable(const Table& table);
+  absl::StatusOr<std::string> Meta(absl::string_view key);
+  absl::Status SetMeta(absl::string_view key, absl::string_view value);
+  // That the store's sealed values are of the key file beside it, and none lies open.
+  absl::Status CheckKeys(bool fresh);
   void Run();
   void RunBatch(std::vector<std::unique_ptr<Job>>& batch);
   // Runs every job of the batch in the running transaction. An error voids the whole batch:
@@ -102,6 +114,7 @@ class Store : public ChangeSource {
   const Schema schema_;
   const StoreOptions options_;
   int lock_fd_ = -1;
+  std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<Connection> writer_;
   std::unique_ptr<ChangeLog> log_;
   IdSource ids_;

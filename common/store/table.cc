@@ -236,6 +236,7 @@ absl::StatusOr<std::unique_ptr<Table>> Table::From(const Descriptor* type) {
     table->transitions.push_back(*std::move(transition));
   }
   FindReferences(type, {}, table->references);
+  if (auto status = table->FindPersonal(); !status.ok()) return wrong(status.message());
   table->Finish();
   return table;
 }
@@ -250,6 +251,7 @@ absl::Status Table::AddColumn(absl::string_view field) {
     case FieldDescriptor::CPPTYPE_STRING:
       column.text = true;
       column.division = leaf->options().GetExtension(check).code() == Check::DIVISION;
+      column.personal = IsPersonal(leaf);
       break;
     case FieldDescriptor::CPPTYPE_ENUM:
     case FieldDescriptor::CPPTYPE_BOOL:
@@ -263,6 +265,56 @@ absl::Status Table::AddColumn(absl::string_view field) {
       }
   }
   columns.push_back(std::move(column));
+  return absl::OkStatus();
+}
+
+// Where a personal value would lie open, or where nobody knows whose it is, nothing starts.
+absl::Status Table::FindPersonal() {
+  auto wrong = [](absl::string_view what) { return absl::InvalidArgumentError(what); };
+  LJ_ASSIGN(personal, PersonalFields::Of(type));
+  if (personal == nullptr) {
+    return stored.person().empty() ? absl::OkStatus()
+                                   : wrong("(linjuli.stored).person, but no field is personal");
+  }
+  if (stored.person().empty()) {
+    return wrong("has personal fields: say by (linjuli.stored).person whom they are about");
+  }
+  auto found = FindPath(type, stored.person());
+  if (!found.ok() || found->back()->type() != FieldDescriptor::TYPE_STRING) {
+    return wrong(
+        absl::StrCat("(linjuli.stored).person: \"", stored.person(), "\" is no string field"));
+  }
+  person = *found;
+  for (const auto& path : texts) {
+    if (IsPersonal(path.back())) {
+      return wrong(absl::StrCat(path.back()->full_name(),
+                                " is personal; (linjuli.stored).text would lay it open"));
+    }
+  }
+  for (const auto& path : references) {
+    if (IsPersonal(path.back())) {
+      return wrong(absl::StrCat(path.back()->full_name(),
+                                " is personal; a reference is kept in the log in clear"));
+    }
+  }
+  for (const FieldPath* path : {&area, &owner, &organization, &person}) {
+    if (!path->empty() && IsPersonal(path->back())) {
+      return wrong(absl::StrCat(path->back()->full_name(),
+                                " is personal; what callers are compared with is kept in clear"));
+    }
+  }
+  for (const Column& column : columns) {
+    if (!column.personal) continue;
+    if (column.division) {
+      return wrong(absl::StrCat(column.path.back()->full_name(),
+                                " is personal; it is found by its whole value, not by a prefix"));
+    }
+    // Erasing a person empties these columns, and must find the rows.
+    if (person.back() != name_field && FindColumn(stored.person()) == nullptr) {
+      return wrong(absl::StrCat(column.path.back()->full_name(), " is personal and indexed; index ",
+                                stored.person(), " too"));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -381,6 +433,15 @@ std::string Table::StateName(int state) const {
   if (state_field == nullptr) return "";
   const auto* value = state_field->enum_type()->FindValueByNumber(state);
   return value == nullptr ? absl::StrCat(state) : value->name();
+}
+
+std::string Table::PersonIn(const Message& message) const {
+  std::string subject = TextAt(message, person);
+  return subject.empty() ? NameIn(message) : subject;
+}
+
+bool Table::HasPersonalColumns() const {
+  return std::any_of(columns.begin(), columns.end(), [](const Column& c) { return c.personal; });
 }
 
 std::string Table::TextsIn(const Message& message) const {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/store/personal.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "linjuli/options.pb.h"
@@ -51,6 +52,7 @@ struct Column {
   FieldPath path;
   bool text = false;      // else an integer: enum, bool, number, or microseconds of a timestamp
   bool division = false;  // has a second column with the town, nine digits
+  bool personal = false;  // holds a keyed hash (KeyStore::IndexHash)
 };
 
 class Table {
@@ -78,12 +80,13 @@ class Table {
   std::vector<Column> columns;
   std::vector<std::vector<const Column*>> indexes;
   std::vector<const Column*> uniques;
-  FieldPath area, owner, organization, due;
+  FieldPath area, owner, organization, due, person;
   std::vector<FieldPath> texts;
   bool texts_change = false;  // some text field is not immutable
   // Fields whose values name other resources.
   std::vector<FieldPath> references;
-  std::vector<Transition> transitions;  // of (linjuli.stored).transition
+  std::vector<Transition> transitions;             // of (linjuli.stored).transition
+  std::unique_ptr<const PersonalFields> personal;  // null: it has none
   // Standard fields; null where the message has none.
   const google::protobuf::FieldDescriptor* name_field = nullptr;
   const google::protobuf::FieldDescriptor* etag_field = nullptr;
@@ -96,6 +99,9 @@ class Table {
   int StateIn(const google::protobuf::Message& message) const;  // 0 without states
   std::string StateName(int state) const;
   std::string TextsIn(const google::protobuf::Message& message) const;
+  // Under whose key the resource's personal values are sealed.
+  std::string PersonIn(const google::protobuf::Message& message) const;
+  bool HasPersonalColumns() const;
 
   // INSERT and UPDATE of a whole row; parameters in the order id, [parent], columns…, body.
   std::string insert_sql, update_sql, get_sql;
@@ -104,6 +110,7 @@ class Table {
 
  private:
   absl::Status AddColumn(absl::string_view field);
+  absl::Status FindPersonal();
   void Finish();
   std::vector<std::string> pattern_;  // "needs", "{need}"
 };

@@ -67,6 +67,26 @@ const Table* Schema::FindByName(absl::string_view name) const {
   return nullptr;
 }
 
+absl::Status Schema::EachResource(
+    Message& message, absl::FunctionRef<absl::Status(const Table&, Message&)> visit) const {
+  if (const Table* table = Find(message.GetDescriptor())) return visit(*table, message);
+  const auto* reflection = message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->message_type() == nullptr) continue;
+    if (!field->is_repeated()) {
+      LJ_RETURN_IF_ERROR(EachResource(*reflection->MutableMessage(&message, field), visit));
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      LJ_RETURN_IF_ERROR(
+          EachResource(*reflection->MutableRepeatedMessage(&message, field, i), visit));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Rx::Load(const Table& table, absl::string_view name, Message& into) {
   auto id = table.IdOf(name);
   if (!id.has_value()) return NotFound(name);
@@ -74,32 +94,52 @@ absl::Status Rx::Load(const Table& table, absl::string_view name, Message& into)
   find->Bind(1, *id);
   LJ_ASSIGN(bool row, find->Step());
   if (!row) return NotFound(name);
-  absl::string_view body = find->Bytes(0);
-  if (!into.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-    return Refuse(absl::StatusCode::kDataLoss, "STORE", absl::StrCat(name, " cannot be read"));
-  }
+  LJ_RETURN_IF_ERROR(Parse(table, find->Bytes(0), into));
   // A nested name may carry the right id under the wrong parent.
   if (table.nested && table.NameIn(into) != name) return NotFound(name);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> Rx::FindBodies(const Table& table, absl::string_view field,
-                                                        absl::string_view value, int limit) {
-  std::string by = "parent";
+absl::Status Rx::Parse(const Table& table, absl::string_view body, Message& into) {
+  if (!into.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return Refuse(absl::StatusCode::kDataLoss, "STORE",
+                  absl::StrCat("a ", table.name, " cannot be read"));
+  }
+  return Open(table, into);
+}
+
+absl::Status Rx::Open(const Table& table, Message& resource) {
+  if (table.personal == nullptr) return absl::OkStatus();
+  return OpenPersonal(*table.personal, *keys_, table.NameIn(resource), resource);
+}
+
+absl::Status Rx::OpenAll(Message& message) {
+  return schema_.EachResource(
+      message, [&](const Table& table, Message& resource) { return Open(table, resource); });
+}
+
+std::string Rx::ColumnValue(const Column& column, std::string value) const {
+  return column.personal ? keys_->IndexHash(column.path.back()->full_name(), value)
+                         : std::move(value);
+}
+
+absl::Status Rx::FindEach(const Table& table, absl::string_view field, absl::string_view value,
+                          int limit, absl::FunctionRef<Message&()> add) {
+  std::string by = "parent", looked_for(value);
   if (field != "parent" || !table.nested) {
     const Column* column = table.FindColumn(field);
     LJ_CHECK(column != nullptr && column->text,
              absl::StrCat(table.name, " has no text column ", field));
     by = column->name;
+    looked_for = ColumnValue(*column, std::move(looked_for));
   }
   StatementScope find(db_.Prepare(
       absl::StrCat("SELECT body FROM ", table.name, " WHERE ", by, "=?1 ORDER BY id LIMIT ?2")));
-  find->Bind(1, value).Bind(2, static_cast<int64_t>(limit));
-  std::vector<std::string> bodies;
+  find->Bind(1, looked_for).Bind(2, static_cast<int64_t>(limit));
   while (true) {
     LJ_ASSIGN(bool row, find->Step());
-    if (!row) return bodies;
-    bodies.push_back(find->Text(0));
+    if (!row) return absl::OkStatus();
+    LJ_RETURN_IF_ERROR(Parse(table, find->Bytes(0), add()));
   }
 }
 
@@ -174,12 +214,20 @@ absl::Status Tx::Store(const Table& table, Message& resource, int64_t id, const 
 
   changes::v1::Change change;
   std::string* body = change.mutable_snapshot()->mutable_value();
-  resource.SerializeToString(body);
+  std::string name = table.NameIn(resource);
+  if (table.personal != nullptr && table.personal->Holds(resource)) {
+    // The caller goes on with the resource in clear.
+    std::unique_ptr<Message> sealed(resource.New());
+    sealed->CopyFrom(resource);
+    LJ_RETURN_IF_ERROR(Seal(table, *sealed));
+    sealed->SerializeToString(body);
+  } else {
+    resource.SerializeToString(body);
+  }
   change.mutable_snapshot()->set_type_url(
       absl::StrCat("type.googleapis.com/", table.type->full_name()));
-  std::string name = table.NameIn(resource);
 
-  absl::Status written = WriteRow(db_, sql, table, resource, id, *body);
+  absl::Status written = WriteRow(db_, keys_, sql, table, resource, id, *body);
   if (ReasonOf(written) == "UNIQUE") {
     for (const Column* column : table.uniques) {
       if (!absl::StrContains(written.message(), absl::StrCat(table.name, ".", column->name))) {
@@ -195,12 +243,7 @@ absl::Status Tx::Store(const Table& table, Message& resource, int64_t id, const 
     LJ_RETURN_IF_ERROR(WriteTexts(table, id, GramsOf(table.TextsIn(resource)), false));
   }
 
-  auto* time = change.mutable_commit_time();
-  time->set_seconds(absl::ToUnixSeconds(now_));
-  time->set_nanos(static_cast<int32_t>((absl::ToUnixMicros(now_) % 1000000) * 1000));
-  change.set_caller(origin_.caller->subject);
-  change.set_method(origin_.method);
-  change.set_request_id(origin_.request_id);
+  Sign(change);
   change.set_state_before(fresh ? "" : table.StateName(state_before));
   change.set_state_after(table.StateName(table.StateIn(resource)));
   for (const FieldPath& path : table.references) CollectReferences(resource, path, 0, change);
@@ -209,6 +252,43 @@ absl::Status Tx::Store(const Table& table, Message& resource, int64_t id, const 
   references.erase(std::unique(references.begin(), references.end()), references.end());
   change.set_resource(std::move(name));
   return log_.Append(change);
+}
+
+void Tx::Sign(changes::v1::Change& change) const {
+  auto* time = change.mutable_commit_time();
+  time->set_seconds(absl::ToUnixSeconds(now_));
+  time->set_nanos(static_cast<int32_t>((absl::ToUnixMicros(now_) % 1000000) * 1000));
+  change.set_caller(origin_.caller->subject);
+  change.set_method(origin_.method);
+  change.set_request_id(origin_.request_id);
+}
+
+absl::Status Tx::Seal(const Table& table, Message& resource) {
+  if (table.personal == nullptr) return absl::OkStatus();
+  return SealPersonal(*table.personal, *keys_, table.PersonIn(resource), table.NameIn(resource),
+                      resource);
+}
+
+absl::Status Tx::SealAll(Message& message) {
+  return schema_.EachResource(
+      message, [&](const Table& table, Message& resource) { return Seal(table, resource); });
+}
+
+absl::Status Tx::RecordAccess(const std::vector<std::string>& names) {
+  changes::v1::Change change;
+  Sign(change);
+  change.set_access(true);
+  change.set_resource(names.at(0));
+  change.mutable_references()->Assign(names.begin() + 1, names.end());
+  return log_.Append(change);
+}
+
+absl::StatusOr<bool> Tx::ErasePerson(absl::string_view person) {
+  if (keys_ == nullptr) return false;
+  for (const auto& table : schema_.tables()) {
+    LJ_RETURN_IF_ERROR(ForgetPerson(db_, *table, person));
+  }
+  return keys_->Destroy(person);
 }
 
 }  // namespace linjuli

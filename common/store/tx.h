@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -17,6 +18,7 @@
 #include "common/changes/log.h"
 #include "common/status.h"
 #include "common/store/id.h"
+#include "common/store/key_store.h"
 #include "common/store/sqlite.h"
 #include "common/store/table.h"
 
@@ -34,6 +36,11 @@ class Schema {
   const Table* Find(const google::protobuf::Descriptor* type) const;
   // The table to whose pattern a name belongs; null when none.
   const Table* FindByName(absl::string_view name) const;
+  // Calls `visit` with every resource of these tables inside the message, or with itself where it
+  // is one; not with what lies inside a resource.
+  absl::Status EachResource(
+      google::protobuf::Message& message,
+      absl::FunctionRef<absl::Status(const Table&, google::protobuf::Message&)> visit) const;
   const std::vector<std::unique_ptr<Table>>& tables() const { return tables_; }
 
  private:
@@ -49,9 +56,10 @@ struct Origin {
 
 class Rx {
  public:
-  Rx(Connection& db, const Schema& schema, const Standard* standard, absl::Time now,
+  // `keys` may be null where no table has personal fields.
+  Rx(Connection& db, const Schema& schema, KeyStore* keys, const Standard* standard, absl::Time now,
      const Caller& caller)
-      : db_(db), schema_(schema), standard_(standard), now_(now), caller_(&caller) {}
+      : db_(db), schema_(schema), keys_(keys), standard_(standard), now_(now), caller_(&caller) {}
 
   absl::Time now() const { return now_; }
   const Caller& caller() const { return *caller_; }
@@ -68,14 +76,23 @@ class Rx {
   // The oldest resources whose indexed field has this value, at most `limit`.
   template <typename M>
   absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value, int limit) {
-    const Table& table = TableOf<M>();
-    LJ_ASSIGN(std::vector<std::string> bodies, FindBodies(table, field, value, limit));
-    std::vector<M> found(bodies.size());
-    for (size_t i = 0; i < bodies.size(); ++i) LJ_CHECK(found[i].ParseFromString(bodies[i]));
+    std::vector<M> found;
+    LJ_RETURN_IF_ERROR(
+        FindEach(TableOf<M>(), field, value, limit,
+                 [&]() -> google::protobuf::Message& { return found.emplace_back(); }));
     return found;
   }
 
   absl::Status Load(const Table& table, absl::string_view name, google::protobuf::Message& into);
+  // Reads a row's body, with its personal values in clear.
+  absl::Status Parse(const Table& table, absl::string_view body, google::protobuf::Message& into);
+  // Opens the personal values of a resource that was parsed as it lies in the store. Costs nothing
+  // where it has none. Once for each parse: what was read without this must not be written.
+  absl::Status Open(const Table& table, google::protobuf::Message& resource);
+  // The same for every resource inside a message, itself among them.
+  absl::Status OpenAll(google::protobuf::Message& message);
+  // What the column holds of resources with this value.
+  std::string ColumnValue(const Column& column, std::string value) const;
 
   // A statement on the service's own tables (its migrations), in SQL made of constants.
   Statement& Sql(const std::string& sql) { return db_.Prepare(sql); }
@@ -90,11 +107,12 @@ class Rx {
     LJ_CHECK(table != nullptr, M::descriptor()->full_name() + " is not stored by this service");
     return *table;
   }
-  absl::StatusOr<std::vector<std::string>> FindBodies(const Table& table, absl::string_view field,
-                                                      absl::string_view value, int limit);
+  absl::Status FindEach(const Table& table, absl::string_view field, absl::string_view value,
+                        int limit, absl::FunctionRef<google::protobuf::Message&()> add);
 
   Connection& db_;
   const Schema& schema_;
+  KeyStore* keys_;
   const Standard* standard_;
   absl::Time now_;
   const Caller* caller_;
@@ -102,9 +120,9 @@ class Rx {
 
 class Tx : public Rx {
  public:
-  Tx(Connection& db, const Schema& schema, const Standard* standard, absl::Time now, Origin origin,
-     ChangeLog& log, IdSource& ids, bool savepoints)
-      : Rx(db, schema, standard, now, *origin.caller),
+  Tx(Connection& db, const Schema& schema, KeyStore* keys, const Standard* standard, absl::Time now,
+     Origin origin, ChangeLog& log, IdSource& ids, bool savepoints)
+      : Rx(db, schema, keys, standard, now, *origin.caller),
         savepoints_(savepoints),
         origin_(std::move(origin)),
         log_(log),
@@ -160,6 +178,14 @@ class Tx : public Rx {
   absl::Status Insert(const Table& table, google::protobuf::Message& resource,
                       absl::string_view parent);
   void Name(const Table& table, google::protobuf::Message& resource, absl::string_view parent);
+  // Seals the personal values of a resource, or of every resource inside a message.
+  absl::Status Seal(const Table& table, google::protobuf::Message& resource);
+  absl::Status SealAll(google::protobuf::Message& message);
+  // Leaves a record that the caller is shown personal data of these resources in clear.
+  absl::Status RecordAccess(const std::vector<std::string>& names);
+  // Destroys the person's key: their personal values read as empty from the commit on, in every
+  // copy of this store. False: there is no such key.
+  absl::StatusOr<bool> ErasePerson(absl::string_view person);
   // The move that the running verb declares for resources of `type`; null for none.
   void Declare(const google::protobuf::Descriptor* type, const Transition* transition) {
     declared_type_ = type;
@@ -181,6 +207,8 @@ class Tx : public Rx {
   absl::Status Store(const Table& table, google::protobuf::Message& resource, int64_t id,
                      const std::string& sql, int state_before, bool fresh);
   absl::Status WriteTexts(const Table& table, int64_t id, absl::string_view grams, bool remove);
+  // When, by whom, by which method.
+  void Sign(changes::v1::Change& change) const;
 
   const bool savepoints_;
   Origin origin_;

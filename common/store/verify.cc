@@ -14,6 +14,7 @@ absl::StatusOr<Verdict> VerifyStore(Connection& db, const Schema& schema) {
     LJ_ASSIGN(auto changes, ReadChanges(db, after, 1000));
     if (changes.empty()) break;
     for (const auto& change : changes) {
+      if (change.access()) continue;
       last[change.resource()] = {change.sequence(), Sha256(change.snapshot().value())};
     }
     after = changes.back().sequence();
@@ -33,7 +34,8 @@ absl::StatusOr<Verdict> VerifyStore(Connection& db, const Schema& schema) {
       std::string name = read ? table->NameIn(*resource) : "";
       auto found = last.find(name);
       if (found == last.end() || table->IdOf(name) != rows->Int(0)) {
-        return flaw(0, absl::StrCat(table->name, " ", rows->Int(0), " was not written by a change"));
+        return flaw(0,
+                    absl::StrCat(table->name, " ", rows->Int(0), " was not written by a change"));
       }
       if (found->second.second != Sha256(body)) {
         return flaw(found->second.first, absl::StrCat(name, " was edited after this change"));
