@@ -88,7 +88,7 @@ class RawService::UnaryCall : public Event {
   void Finish(Reply reply) {
     if (!reply.ok()) return responder_.FinishWithError(ToGrpc(reply.status()), this);
     LJ_CHECK(*reply != nullptr);
-    responder_.Finish(ToBytes(**reply), grpc::Status::OK, this);
+    responder_.Finish(ToBytes(*reply), grpc::Status::OK, this);
   }
 
   Method* const method_;

@@ -81,6 +81,12 @@ grpc::ByteBuffer ToBytes(const Message& message) {
   return bytes;
 }
 
+grpc::ByteBuffer ToBytes(const Answer& answer) {
+  if (answer.bytes() == nullptr) return ToBytes(*answer);
+  grpc::Slice slice(*answer.bytes());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 bool FromBytes(grpc::ByteBuffer& bytes, Message& message) {
   return grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok();
 }

@@ -27,6 +27,7 @@ inline constexpr absl::Duration kLongestCall = absl::Seconds(30);
 inline constexpr size_t kMaxErrorBytes = 4096;
 
 grpc::ByteBuffer ToBytes(const google::protobuf::Message& message);
+grpc::ByteBuffer ToBytes(const Answer& answer);
 // False: the bytes are not such a message. Takes the buffer's contents.
 bool FromBytes(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 

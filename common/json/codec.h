@@ -56,6 +56,13 @@ struct JsonPrint {
 void PrintJson(const google::protobuf::Message& message, std::string& out,
                const JsonPrint& options = {});
 
+// The same for a message of `prototype`'s type that lies in its serialized form, without building
+// it: what a store keeps is what its reader gets. False, and nothing appended, where the bytes are
+// not as this program serializes messages (in the order of their numbers, nothing twice), or the
+// type has maps: then the message must be built. The text is then the same, byte for byte.
+bool PrintJsonOfBytes(const google::protobuf::Message& prototype, absl::string_view bytes,
+                      std::string& out, const JsonPrint& options = {});
+
 // Sets one field from a query parameter (google.api.http): the path is dotted, each part a JSON or
 // declared name, and messages on the way are created. Takes scalars, enums, Timestamp, Duration,
 // FieldMask and the wrappers; a list is appended to. Any other message and maps are refused, as are

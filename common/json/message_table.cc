@@ -17,6 +17,7 @@ using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 
 constexpr int kDenseValues = 256;
+constexpr int kHighestNumber = 1000;   // of a field, in a type that is printed from its bytes
 constexpr size_t kListedNames = 1000;  // bytes of enum names told in a refusal
 
 Kind KindOf(const FieldDescriptor* field) {
@@ -97,6 +98,7 @@ class Registry {
       row.oneof = field->real_containing_oneof();
       row.index = i;
       row.kind = KindOf(field);
+      row.type = static_cast<uint8_t>(field->type());
       row.repeated = field->is_repeated();
       row.map = field->is_map();
       row.has_bit = HasBit(field);
@@ -111,7 +113,20 @@ class Registry {
     for (int i = 0; i < descriptor->field_count(); ++i) {
       table->by_name.emplace(descriptor->field(i)->name(), i);
     }
+    NumberFields(*table);
     return table;
+  }
+
+  static void NumberFields(MessageTable& table) {
+    int last = 0;
+    for (const FieldTable& row : table.fields) {
+      const int number = row.field->number();
+      if (number < last || number > kHighestNumber) return;
+      last = number;
+      table.by_number.resize(number + 1, -1);
+      table.by_number[number] = static_cast<int16_t>(row.index);
+    }
+    table.from_bytes = true;
   }
 
   const EnumTable* Enumeration(const EnumDescriptor* descriptor)

@@ -69,6 +69,7 @@ struct FieldTable {
   const EnumTable* enumeration;                    // of kEnum
   int index;                                       // in MessageTable::fields
   Kind kind;
+  uint8_t type;   // google::protobuf::FieldDescriptor::Type
   bool repeated;  // lists and maps
   bool map;
   // Whether only HasField tells if it is set. Else it is when its value is not the default: for a
@@ -78,6 +79,12 @@ struct FieldTable {
 };
 
 struct MessageTable {
+  // The field of this number; null where there is none.
+  const FieldTable* ByNumber(int number) const {
+    if (static_cast<size_t>(number) >= by_number.size() || by_number[number] < 0) return nullptr;
+    return &fields[by_number[number]];
+  }
+
   // Lives as long as the process. The descriptor must be of a generated class.
   static const MessageTable& Of(const google::protobuf::Descriptor* descriptor);
   // The same for a message, which must be of the generated class itself.
@@ -96,6 +103,10 @@ struct MessageTable {
   Shape shape;
   std::vector<FieldTable> fields;  // in the order of declaration
   absl::flat_hash_map<std::string, int> by_name;
+  // Whether messages of the type can be printed from their bytes, and the fields by number where
+  // they can: they are declared in the order of their numbers, which are small.
+  bool from_bytes = false;
+  std::vector<int16_t> by_number;
 };
 
 }  // namespace linjuli::json

@@ -28,21 +28,6 @@ using google::protobuf::Reflection;
 constexpr int kDeepestAny = 32;
 constexpr int kSingular = -1;  // the index of a field that is no list
 
-template <typename Number>
-void AppendWhole(Number value, std::string& out) {
-  char text[24];
-  auto end = std::to_chars(text, text + sizeof(text), value).ptr;
-  out.append(text, end - text);
-}
-
-template <typename Number>
-void AppendQuotedWhole(Number value, std::string& out) {
-  char text[24] = {'"'};
-  char* end = std::to_chars(text + 1, text + sizeof(text), value).ptr;
-  *end++ = '"';
-  out.append(text, end - text);
-}
-
 // Calls `use` with a field's value, or an item's when `index` is not kSingular.
 template <typename Use>
 void WithValue(const MessageTable& table, const FieldTable& row, const Message& message, int index,

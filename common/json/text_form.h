@@ -3,6 +3,7 @@
 #ifndef LINJULI_COMMON_JSON_TEXT_FORM_H_
 #define LINJULI_COMMON_JSON_TEXT_FORM_H_
 
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,8 +22,24 @@ void AppendQuoted(absl::string_view text, std::string& out);
 
 // In quotes, in the standard alphabet, padded.
 void AppendBase64(absl::string_view bytes, std::string& out);
-// Either alphabet, not both; padding may be left out. No white space, no stray bits after the last byte.
+// Either alphabet, not both; padding may be left out. No white space, no stray bits after the last
+// byte.
 bool ReadBase64(absl::string_view text, std::string& bytes);
+
+// A whole number, and one in quotes.
+template <typename Number>
+void AppendWhole(Number value, std::string& out) {
+  char text[24];
+  auto end = std::to_chars(text, text + sizeof(text), value).ptr;
+  out.append(text, end - text);
+}
+template <typename Number>
+void AppendQuotedWhole(Number value, std::string& out) {
+  char text[24] = {'"'};
+  char* end = std::to_chars(text + 1, text + sizeof(text), value).ptr;
+  *end++ = '"';
+  out.append(text, end - text);
+}
 
 // The shortest digits that read back as the same number; "NaN" and "Infinity" in quotes.
 void AppendDouble(double value, std::string& out);

@@ -126,6 +126,15 @@ const Way* AccessPlan::Find(const Caller& caller, const google::protobuf::Messag
   return masked;
 }
 
+std::vector<FieldPath> AccessPlan::fields() const {
+  std::vector<FieldPath> fields;
+  for (const Way& way : ways_) {
+    if (!way.field.empty()) fields.push_back(way.field);
+  }
+  if (!distinct_from_.empty()) fields.push_back(distinct_from_);
+  return fields;
+}
+
 bool AccessPlan::FourEyesHold(const Caller& caller,
                               const google::protobuf::Message& resource) const {
   return distinct_from_.empty() || TextAt(resource, distinct_from_) != caller.subject;

@@ -43,6 +43,8 @@ class AccessPlan {
   absl::Status CheckFourEyes(const Caller& caller, const google::protobuf::Message& resource) const;
   bool FourEyesHold(const Caller& caller, const google::protobuf::Message& resource) const;
   const std::vector<Way>& ways() const { return ways_; }
+  // Every field of the resource that decides.
+  std::vector<FieldPath> fields() const;
 
  private:
   bool public_ = false;

@@ -142,8 +142,7 @@ TEST_CASE("a masked way shows everything but what is personal", "[rpc][access][X
   CHECK(rig.Get(Person("u/x", PROVIDER, {kTown}), ticket.name())->phone() == "1********00");
 }
 
-TEST_CASE("the way without a mask is found, wherever it stands among them",
-          "[rpc][access][X10]") {
+TEST_CASE("the way without a mask is found, wherever it stands among them", "[rpc][access][X10]") {
   for (bool masked_first : {true, false}) {
     Access access;
     for (bool masked : {masked_first, !masked_first}) {

@@ -2,8 +2,11 @@
 #ifndef LINJULI_COMMON_RPC_CALL_H_
 #define LINJULI_COMMON_RPC_CALL_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -25,8 +28,41 @@ struct Call {
   absl::Time deadline = absl::InfiniteFuture();
 };
 
+// What a call is answered with: a message, or its bytes as they lie in a store, of which a door may
+// make what it sends without building the message. Not thread-safe.
+class Answer {
+ public:
+  Answer() = default;
+  // NOLINTNEXTLINE: a message is an answer.
+  template <typename M,
+            typename = std::enable_if_t<std::is_base_of_v<google::protobuf::Message, M>>>
+  Answer(std::unique_ptr<M> message) : message_(std::move(message)) {}
+  // `bytes` are a serialized message of the prototype's type.
+  Answer(const google::protobuf::Message& prototype, std::string bytes)
+      : prototype_(&prototype), bytes_(std::move(bytes)) {}
+
+  bool operator==(std::nullptr_t) const { return message_ == nullptr && prototype_ == nullptr; }
+  // Null once the message was asked for.
+  const std::string* bytes() const { return prototype_ == nullptr ? nullptr : &bytes_; }
+  const google::protobuf::Message& prototype() const { return *prototype_; }
+  // The message, built from the bytes at the first time.
+  google::protobuf::Message* get() const {
+    if (prototype_ != nullptr) Build();
+    return message_.get();
+  }
+  google::protobuf::Message& operator*() const { return *get(); }
+  google::protobuf::Message* operator->() const { return get(); }
+
+ private:
+  void Build() const;
+
+  mutable std::unique_ptr<google::protobuf::Message> message_;
+  mutable const google::protobuf::Message* prototype_ = nullptr;
+  mutable std::string bytes_;
+};
+
 // The method's generated output type, or an error with its reason (common/status.h).
-using Reply = absl::StatusOr<std::unique_ptr<google::protobuf::Message>>;
+using Reply = absl::StatusOr<Answer>;
 // Called exactly once, on any thread, perhaps before Backend::Start returns.
 using Done = absl::AnyInvocable<void(Reply)>;
 

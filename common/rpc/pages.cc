@@ -211,7 +211,8 @@ std::string PageBinding(const google::protobuf::MethodDescriptor* method, const 
       .substr(0, kBindingBytes);
 }
 
-absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan, const Message& request) {
+absl::StatusOr<std::string> ReadPage(Rx& rx, const MethodPlan& plan, const Message& request,
+                                     RowReader row) {
   const Table& table = *plan.table;
   const auto* reflection = request.GetReflection();
   std::string binding = PageBinding(plan.method, rx.caller(), request);
@@ -222,11 +223,10 @@ absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan, const Message& req
   int size = reflection->GetInt32(request, plan.page_size);
   if (size == 0) size = kDefaultPage;
 
-  Page page;
   Where where;
   std::string division;
   bool personal = AddFilters(rx, plan, request, where, division);
-  if (!AddScope(plan, rx.caller(), personal, division, where)) return page;
+  if (!AddScope(plan, rx.caller(), personal, division, where)) return "";
 
   std::string sql, grams;
   std::vector<std::string> terms;
@@ -248,20 +248,21 @@ absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan, const Message& req
   rows->Bind(2, before);
   where.Bind(*rows);
   int64_t last = before;
+  int shown = 0;
+  std::unique_ptr<Message> candidate(table.prototype->New());
   for (int scanned = 0;; ++scanned) {
-    LJ_ASSIGN(bool row, rows->Step());
-    if (!row) return page;
-    if (static_cast<int>(page.rows.size()) == size || scanned == kMaxScan) break;
+    LJ_ASSIGN(bool there, rows->Step());
+    if (!there) return "";
+    if (shown == size || scanned == kMaxScan) return EncodePageToken(last, binding);
     last = rows->Int(0);
-    std::unique_ptr<Message> resource(table.prototype->New());
     absl::string_view body = rows->Bytes(1);
-    LJ_CHECK(resource->ParseFromArray(body.data(), static_cast<int>(body.size())));
-    if (!terms.empty() && !Contains(table, *resource, terms)) continue;
-    LJ_RETURN_IF_ERROR(rx.Open(table, *resource));
-    page.rows.push_back(std::move(resource));
+    if (!terms.empty()) {
+      LJ_CHECK(candidate->ParseFromArray(body.data(), static_cast<int>(body.size())));
+      if (!Contains(table, *candidate, terms)) continue;
+    }
+    LJ_ASSIGN(bool counts, row(body));
+    shown += counts;
   }
-  page.next_page_token = EncodePageToken(last, binding);
-  return page;
 }
 
 }  // namespace linjuli

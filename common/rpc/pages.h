@@ -4,10 +4,9 @@
 #define LINJULI_COMMON_RPC_PAGES_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/caller.h"
@@ -23,14 +22,12 @@ absl::StatusOr<int64_t> DecodePageToken(absl::string_view token, absl::string_vi
 std::string PageBinding(const google::protobuf::MethodDescriptor* method, const Caller& caller,
                         const google::protobuf::Message& request);
 
-struct Page {
-  std::vector<std::unique_ptr<google::protobuf::Message>> rows;
-  std::string next_page_token;  // empty at the end
-};
-
-// The page that a kList or kSearch asks for, filtered to what the caller may see.
-absl::StatusOr<Page> ReadPage(Rx& rx, const MethodPlan& plan,
-                              const google::protobuf::Message& request);
+// Told of a resource of a page, by its stored bytes; false: it does not count.
+using RowReader = absl::FunctionRef<absl::StatusOr<bool>(absl::string_view body)>;
+// Reads the page that a kList or kSearch asks for, filtered to what the caller may see. Returns the
+// token of the next page, empty at the end.
+absl::StatusOr<std::string> ReadPage(Rx& rx, const MethodPlan& plan,
+                                     const google::protobuf::Message& request, RowReader row);
 
 }  // namespace linjuli
 

@@ -128,9 +128,15 @@ TEST_CASE("a division finds all that lies under it", "[rpc][pages]") {
   rig.Made(Resident(), TicketOf("一", kVillage));
   rig.Made(Resident(), TicketOf("二", kNeighbour));
   rig.Made(Resident(), TicketOf("三", kFarVillage));
-  for (auto [division, count] : std::vector<std::pair<std::string, int>>{
-           {kVillage, 1}, {kTown, 2}, {"331082", 3}, {"3310", 3}, {"33", 3}, {"331083", 0},
-           {"331082001009", 0}, {"32", 0}, {"34", 0}}) {
+  for (auto [division, count] : std::vector<std::pair<std::string, int>>{{kVillage, 1},
+                                                                         {kTown, 2},
+                                                                         {"331082", 3},
+                                                                         {"3310", 3},
+                                                                         {"33", 3},
+                                                                         {"331083", 0},
+                                                                         {"331082001009", 0},
+                                                                         {"32", 0},
+                                                                         {"34", 0}}) {
     ListTicketsRequest request;
     request.set_division(division);
     CAPTURE(division);
@@ -161,8 +167,8 @@ TEST_CASE("every filter and caller sees what a look at every row would show", "[
   TicketRig rig;
   std::mt19937 random(11);
   const std::vector<std::string> villages = {kVillage, kNeighbour, kFarVillage, "331003005001"};
-  const std::vector<std::string> areas = {"33", "331082", kTown, kVillage, "331082100", "331003",
-                                          "32"};
+  const std::vector<std::string> areas = {"33",        "331082", kTown, kVillage,
+                                          "331082100", "331003", "32"};
   const std::vector<std::string> people = {"u/a", "u/b", "u/c"};
   std::vector<Ticket> all;
   for (int i = 0; i < 120; ++i) {

@@ -10,6 +10,7 @@
 #include "common/rpc/meter.h"
 #include "common/rpc/pages.h"
 #include "common/rpc/update.h"
+#include "common/rpc/wire_field.h"
 #include "linjuli/changes/v1/changes.pb.h"
 
 namespace linjuli {
@@ -70,7 +71,7 @@ struct Service::Running {
   const MethodPlan* plan = nullptr;
   std::shared_ptr<const Caller> caller;  // shared with the verifier's cache
   absl::Time begun;
-  std::unique_ptr<Message> reply;
+  Answer reply;
 };
 
 absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
@@ -113,7 +114,11 @@ Service::Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options,
       invariants_(std::move(invariants)),
       validator_(options_.standard),
       meter_(std::make_unique<Meter>(options_.metrics)),
-      long_reads_(std::make_unique<ReadPool>(kLongReaders, kMostLongReads)) {}
+      long_reads_(std::make_unique<ReadPool>(kLongReaders, kMostLongReads)) {
+  for (const auto& table : plan_->schema.tables()) {
+    views_.emplace(table.get(), View(*plan_, *table));
+  }
+}
 
 Service::~Service() {
   {
@@ -151,10 +156,10 @@ void Service::Start(Call call, Done done) {
     bool shown = false;
     Reply reply = ListHistory(*running->caller, request, shown);
     if (!shown || !reply.ok()) return Finish(*running, std::move(reply));
-    auto* history = static_cast<changes::v1::ListHistoryResponse*>(reply->get());
     std::string name = static_cast<const changes::v1::ListHistoryRequest&>(request).name();
-    return FinishRead(std::move(running), *std::move(reply), {std::move(name)}, [this, history] {
-      for (auto& change : *history->mutable_changes()) MaskSnapshot(change, true);
+    return FinishRead(std::move(running), *std::move(reply), {std::move(name)}, [this](Message& m) {
+      auto& history = static_cast<changes::v1::ListHistoryResponse&>(m);
+      for (auto& change : *history.mutable_changes()) MaskSnapshot(change, true);
     });
   }
   auto found = plan_->by_method.find(method);
@@ -204,24 +209,25 @@ void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running
 
 void Service::Read(const MethodPlan& plan, std::unique_ptr<Running> running) {
   Reply reply = absl::UnknownError("");
+  std::vector<std::string> shown;
   bool snapshot = plan.kind == MethodKind::kRead;
   absl::Status read = store_->Read(*running->caller, snapshot, [&](Rx& rx) {
-    reply = RunRead(rx, plan, *running->call.request);
+    reply = RunRead(rx, plan, *running->call.request, shown);
     return absl::OkStatus();
   });
   if (!read.ok()) return Finish(*running, read);
-  if (!reply.ok()) return Finish(*running, std::move(reply));
-  std::vector<Shown> shown = Dress(*running->caller, plan, *running->call.request, **reply);
-  if (shown.empty()) return Finish(*running, std::move(reply));
-  std::vector<std::string> names;
-  for (const Shown& one : shown) names.push_back(one.table->NameIn(*one.resource));
-  FinishRead(std::move(running), *std::move(reply), std::move(names), [shown = std::move(shown)] {
-    for (const Shown& one : shown) MaskPersonal(*one.table->personal, *one.resource);
+  if (shown.empty() || !reply.ok()) return Finish(*running, std::move(reply));
+  FinishRead(std::move(running), *std::move(reply), std::move(shown), [this](Message& m) {
+    absl::Status hidden = plan_->schema.EachResource(m, [](const Table& table, Message& resource) {
+      if (table.personal != nullptr) MaskPersonal(*table.personal, resource);
+      return absl::OkStatus();
+    });
+    LJ_CHECK(hidden.ok());
   });
 }
 
-void Service::FinishRead(std::unique_ptr<Running> running, std::unique_ptr<Message> reply,
-                         std::vector<std::string> shown, absl::AnyInvocable<void()> hide) {
+void Service::FinishRead(std::unique_ptr<Running> running, Answer reply,
+                         std::vector<std::string> shown, absl::AnyInvocable<void(Message&)> hide) {
   Running* r = running.get();
   r->reply = std::move(reply);
   Origin origin{r->caller.get(), r->call.method->full_name(), ""};
@@ -232,43 +238,55 @@ void Service::FinishRead(std::unique_ptr<Running> running, std::unique_ptr<Messa
         if (!status.ok()) {
           LogError("an access could not be recorded; the answer was masked",
                    {{"method", owned->call.method->full_name()}, {"reason", ReasonOf(status)}});
-          hide();
+          hide(*owned->reply);
         }
         Finish(*owned, std::move(owned->reply));
       });
 }
 
-Reply Service::RunRead(Rx& rx, const MethodPlan& plan, const Message& request) {
-  switch (plan.kind) {
-    case MethodKind::kGet: {
-      std::unique_ptr<Message> resource(plan.response->New());
-      std::string name = StringIn(request, plan.name);
-      LJ_RETURN_IF_ERROR(rx.Load(*plan.table, name, *resource));
-      // Whoever may not see it is not told that it is there.
-      if (!plan.access.is_public() && plan.access.Find(rx.caller(), *resource) == nullptr) {
-        return NotFound(name);
-      }
-      return resource;
-    }
-    case MethodKind::kList:
-    case MethodKind::kSearch: {
-      LJ_ASSIGN(Page page, ReadPage(rx, plan, request));
-      std::unique_ptr<Message> reply(plan.response->New());
-      const auto* reflection = reply->GetReflection();
-      for (auto& row : page.rows) {
-        reflection->AddAllocatedMessage(reply.get(), plan.rows, row.release());
-      }
-      reflection->SetString(reply.get(), plan.next_page_token, page.next_page_token);
-      return reply;
-    }
-    default: {
-      if (!plan.access.is_public() && plan.access.Find(rx.caller(), request) == nullptr) {
-        return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
-                      "this lies outside the area you work for");
-      }
-      return plan.handler->read(rx, request);
-    }
+Reply Service::RunRead(Rx& rx, const MethodPlan& plan, const Message& request,
+                       std::vector<std::string>& shown) {
+  if (plan.kind == MethodKind::kGet) return ReadOne(rx, plan, request, shown);
+  if (plan.kind != MethodKind::kRead) return ReadSome(rx, plan, request, shown);
+  if (!plan.access.is_public() && plan.access.Find(rx.caller(), request) == nullptr) {
+    return Refuse(absl::StatusCode::kPermissionDenied, "SCOPE",
+                  "this lies outside the area you work for");
   }
+  LJ_ASSIGN(std::unique_ptr<Message> reply, plan.handler->read(rx, request));
+  for (const Shown& one : Dress(rx.caller(), plan, request, *reply)) {
+    shown.push_back(one.table->NameIn(*one.resource));
+  }
+  return reply;
+}
+
+Reply Service::ReadOne(Rx& rx, const MethodPlan& plan, const Message& request,
+                       std::vector<std::string>& shown) {
+  std::string name = StringIn(request, plan.name);
+  std::string resource;
+  Reading reading(views_.at(plan.table), rx, plan.access);
+  LJ_RETURN_IF_ERROR(rx.WithBody(*plan.table, name, [&](absl::string_view body) -> absl::Status {
+    LJ_ASSIGN(bool visible, reading.Show(body, resource));
+    // Whoever may not see it is not told that it is there.
+    return visible ? absl::OkStatus() : NotFound(name);
+  }));
+  shown = reading.shown();
+  return Answer(*plan.response, std::move(resource));
+}
+
+Reply Service::ReadSome(Rx& rx, const MethodPlan& plan, const Message& request,
+                        std::vector<std::string>& shown) {
+  Reading reading(views_.at(plan.table), rx, plan.access);
+  std::string page, row;
+  auto show = [&](absl::string_view body) -> absl::StatusOr<bool> {
+    row.clear();
+    LJ_ASSIGN(bool visible, reading.Show(body, row));
+    if (visible) AppendField(plan.rows, row, page);
+    return visible;
+  };
+  LJ_ASSIGN(std::string next, ReadPage(rx, plan, request, show));
+  if (!next.empty()) AppendField(plan.next_page_token, next, page);
+  shown = reading.shown();
+  return Answer(*plan.response, std::move(page));
 }
 
 void Service::StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running) {
@@ -471,20 +489,17 @@ std::vector<Service::Shown> Service::Dress(const Caller& caller, const MethodPla
                                            const Message& request, Message& reply) const {
   std::vector<Shown> shown;
   const auto* reflection = reply.GetReflection();
+  auto dress = [&](const AccessPlan& access, Message& resource) {
+    if (views_.at(plan.table).Dress(caller, access, resource)) {
+      shown.push_back({plan.table, &resource});
+    }
+  };
   switch (plan.kind) {
-    case MethodKind::kList:
-    case MethodKind::kSearch:
-      for (int i = 0; i < reflection->FieldSize(reply, plan.rows); ++i) {
-        DressResource(caller, plan.access, *plan.table,
-                      *reflection->MutableRepeatedMessage(&reply, plan.rows, i), shown);
-      }
-      break;
     case MethodKind::kBatchCreate:
       for (int i = 0; i < reflection->FieldSize(reply, plan.results); ++i) {
         Message* row = reflection->MutableRepeatedMessage(&reply, plan.results, i);
         if (!row->GetReflection()->HasField(*row, plan.result_resource)) continue;
-        DressResource(caller, plan.each->access, *plan.table,
-                      *row->GetReflection()->MutableMessage(row, plan.result_resource), shown);
+        dress(plan.each->access, *row->GetReflection()->MutableMessage(row, plan.result_resource));
       }
       break;
     case MethodKind::kRead:
@@ -504,7 +519,7 @@ std::vector<Service::Shown> Service::Dress(const Caller& caller, const MethodPla
       break;
     }
     default:
-      DressResource(caller, plan.access, *plan.table, reply, shown);
+      dress(plan.access, reply);
   }
   return shown;
 }
@@ -513,26 +528,6 @@ void Service::Show(const Caller& caller, const Table& table, Message& resource,
                    std::vector<Shown>& shown) {
   if (table.personal == nullptr || !table.personal->Holds(resource)) return;
   if (TextAt(resource, table.person) != caller.subject) shown.push_back({&table, &resource});
-}
-
-void Service::DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
-                            Message& resource, std::vector<Shown>& shown) const {
-  // None for a public method, and where a verb took the resource out of the caller's sight.
-  const Way* way = access.Find(caller, resource);
-  if (table.actions_field != nullptr) {
-    auto verbs = plan_->verbs.find(&table);
-    int state = table.StateIn(resource);
-    if (verbs != plan_->verbs.end()) {
-      for (const MethodPlan* verb : verbs->second) {
-        if (verb->transition && !verb->transition->From(state)) continue;
-        if (verb->access.Find(caller, resource) == nullptr) continue;
-        if (!verb->access.FourEyesHold(caller, resource)) continue;
-        resource.GetReflection()->AddString(&resource, table.actions_field, verb->verb);
-      }
-    }
-  }
-  if (way != nullptr && !way->masked) return Show(caller, table, resource, shown);
-  if (table.personal != nullptr) MaskPersonal(*table.personal, resource);
 }
 
 void Service::Finish(Running& running, Reply reply) {

@@ -24,6 +24,7 @@
 #include "common/rpc/read_pool.h"
 #include "common/rpc/registry.h"
 #include "common/rpc/validate.h"
+#include "common/rpc/view.h"
 #include "common/standard/standard.h"
 #include "common/store/store.h"
 
@@ -80,7 +81,13 @@ class Service : public Backend, public ChangeSource {
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
   void Read(const MethodPlan& plan, std::unique_ptr<Running> running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
-  Reply RunRead(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request);
+  // The readings add the names of resources whose personal data they show in clear to `shown`.
+  Reply RunRead(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request,
+                std::vector<std::string>& shown);
+  Reply ReadOne(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request,
+                std::vector<std::string>& shown);
+  Reply ReadSome(Rx& rx, const MethodPlan& plan, const google::protobuf::Message& request,
+                 std::vector<std::string>& shown);
   absl::Status RunWrite(Tx& tx, const MethodPlan& plan, Running& running);
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Apply(
       Tx& tx, const MethodPlan& plan, const google::protobuf::Message& request);
@@ -104,13 +111,10 @@ class Service : public Backend, public ChangeSource {
                            google::protobuf::Message& reply) const;
   static void Show(const Caller& caller, const Table& table, google::protobuf::Message& resource,
                    std::vector<Shown>& shown);
-  void DressResource(const Caller& caller, const AccessPlan& access, const Table& table,
-                     google::protobuf::Message& resource, std::vector<Shown>& shown) const;
   // Finishes a read. Where it shows the personal data of resources in clear that is recorded first,
   // durably; where it cannot be, `hide` masks the reply.
-  void FinishRead(std::unique_ptr<Running> running,
-                  std::unique_ptr<google::protobuf::Message> reply, std::vector<std::string> shown,
-                  absl::AnyInvocable<void()> hide);
+  void FinishRead(std::unique_ptr<Running> running, Answer reply, std::vector<std::string> shown,
+                  absl::AnyInvocable<void(google::protobuf::Message&)> hide);
   // Masks the personal data in the snapshot of a change: sealed, or opened already.
   void MaskSnapshot(changes::v1::Change& change, bool opened);
   // Shows it in clear; true when there is any that is not the caller's own.
@@ -132,6 +136,7 @@ class Service : public Backend, public ChangeSource {
   const std::unique_ptr<ServicePlan> plan_;
   const ServiceOptions options_;
   const std::vector<Invariant> invariants_;
+  absl::flat_hash_map<const Table*, View> views_;
   Validator validator_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Meter> meter_;

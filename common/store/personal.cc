@@ -78,6 +78,12 @@ absl::Status PersonalFields::Add(const Descriptor* type) {
 
 bool PersonalFields::Holds(const Message& message) const { return Holds(*root_, message); }
 
+std::vector<const FieldDescriptor*> PersonalFields::Tops() const {
+  std::vector<const FieldDescriptor*> tops = root_->values;
+  for (const auto& [field, inner] : root_->inside) tops.push_back(field);
+  return tops;
+}
+
 bool PersonalFields::Holds(const Node& node, const Message& message) {
   const auto* reflection = message.GetReflection();
   for (const FieldDescriptor* field : node.values) {

@@ -33,6 +33,8 @@ class PersonalFields {
   static absl::StatusOr<std::unique_ptr<const PersonalFields>> Of(
       const google::protobuf::Descriptor* type);
 
+  // The fields of the message itself that are personal or lead to one.
+  std::vector<const google::protobuf::FieldDescriptor*> Tops() const;
   // Whether any of them has a value.
   bool Holds(const google::protobuf::Message& message) const;
   // Replaces every value by what `change` makes of it. `path` is made of field numbers, as "36.2".

@@ -342,7 +342,7 @@ void Table::Finish() {
   insert_sql = absl::StrCat("INSERT INTO ", name, "(", absl::StrJoin(names, ","), ") VALUES(",
                             absl::StrJoin(slots, ","), ")");
   update_sql = absl::StrCat("UPDATE ", name, " SET ", absl::StrJoin(sets, ","), " WHERE id=?1");
-  get_sql = absl::StrCat("SELECT body FROM ", name, " WHERE id=?1");
+  get_sql = absl::StrCat("SELECT body", nested ? ",parent" : "", " FROM ", name, " WHERE id=?1");
   insert_text_sql = absl::StrCat("INSERT INTO ", name, "_text(rowid,grams) VALUES(?1,?2)");
   remove_text_sql = absl::StrCat("INSERT INTO ", name, "_text(", name,
                                  "_text,rowid,grams) VALUES('delete',?1,?2)");

@@ -87,17 +87,21 @@ absl::Status Schema::EachResource(
   return absl::OkStatus();
 }
 
-absl::Status Rx::Load(const Table& table, absl::string_view name, Message& into) {
+absl::Status Rx::WithBody(const Table& table, absl::string_view name,
+                          absl::FunctionRef<absl::Status(absl::string_view body)> use) {
   auto id = table.IdOf(name);
   if (!id.has_value()) return NotFound(name);
   StatementScope find(db_.Prepare(table.get_sql));
   find->Bind(1, *id);
   LJ_ASSIGN(bool row, find->Step());
   if (!row) return NotFound(name);
-  LJ_RETURN_IF_ERROR(Parse(table, find->Bytes(0), into));
   // A nested name may carry the right id under the wrong parent.
-  if (table.nested && table.NameIn(into) != name) return NotFound(name);
-  return absl::OkStatus();
+  if (table.nested && find->Bytes(1) != Table::ParentOf(name)) return NotFound(name);
+  return use(find->Bytes(0));
+}
+
+absl::Status Rx::Load(const Table& table, absl::string_view name, Message& into) {
+  return WithBody(table, name, [&](absl::string_view body) { return Parse(table, body, into); });
 }
 
 absl::Status Rx::Parse(const Table& table, absl::string_view body, Message& into) {

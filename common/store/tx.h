@@ -84,6 +84,9 @@ class Rx {
   }
 
   absl::Status Load(const Table& table, absl::string_view name, google::protobuf::Message& into);
+  // The bytes of a resource as they lie in the store, valid while `use` runs.
+  absl::Status WithBody(const Table& table, absl::string_view name,
+                        absl::FunctionRef<absl::Status(absl::string_view body)> use);
   // Reads a row's body, with its personal values in clear.
   absl::Status Parse(const Table& table, absl::string_view body, google::protobuf::Message& into);
   // Opens the personal values of a resource that was parsed as it lies in the store. Costs nothing

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/json/codec.h"
+#include "common/rpc/wire_field.h"
 #include "common/status.h"
 #include "services/gateway/http_error.h"
 #include "services/gateway/rest_request.h"
@@ -19,13 +20,15 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 // The resource's version as the ETag field, where it has one that a header may hold.
-void AddEtag(const Message& message, HttpResponse& response) {
-  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName("etag");
+void AddEtag(const Answer& answer, const google::protobuf::Descriptor* type,
+             HttpResponse& response) {
+  const FieldDescriptor* field = type->FindFieldByName("etag");
   if (field == nullptr || field->is_repeated() ||
       field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
     return;
   }
-  std::string etag = message.GetReflection()->GetString(message, field);
+  std::string etag = answer.bytes() != nullptr ? std::string(FieldIn(*answer.bytes(), field))
+                                               : answer->GetReflection()->GetString(*answer, field);
   bool plain = !etag.empty() && std::all_of(etag.begin(), etag.end(), [](char c) {
     return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '"';
   });
@@ -56,8 +59,14 @@ void RestDoor::Handle(const HttpRequest& request, HttpRespond respond) {
 HttpResponse RestDoor::Encode(const Reply& reply) const {
   if (!reply.ok()) return EncodeError(reply.status());
   HttpResponse response;
-  PrintJson(**reply, response.body, {.always_print_lists = true});
-  AddEtag(**reply, response);
+  const Answer& answer = *reply;
+  const JsonPrint options{.always_print_lists = true};
+  const auto* type = answer.bytes() ? answer.prototype().GetDescriptor() : answer->GetDescriptor();
+  AddEtag(answer, type, response);
+  if (answer.bytes() == nullptr ||
+      !PrintJsonOfBytes(answer.prototype(), *answer.bytes(), response.body, options)) {
+    PrintJson(*answer, response.body, options);
+  }
   return response;
 }
 
