@@ -1,7 +1,7 @@
 // The readings of a service's change log: pages, history, and who may follow.
 #include "absl/strings/str_cat.h"
 #include "common/rpc/mask.h"
-#include "common/rpc/pages.h"
+#include "common/rpc/page_token.h"
 #include "common/rpc/service.h"
 #include "linjuli/changes/v1/changes.pb.h"
 

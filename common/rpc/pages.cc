@@ -1,16 +1,14 @@
 #include "common/rpc/pages.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "common/changes/log.h"
+#include "common/rpc/page_token.h"
 #include "common/store/grams.h"
 
 namespace linjuli {
@@ -23,7 +21,6 @@ namespace {
 constexpr int kDefaultPage = 50;
 // Candidates that one page of a search looks at before it ends short, with a token to go on.
 constexpr int kMaxScan = 5000;
-constexpr size_t kBindingBytes = 8;
 
 // A WHERE clause that grows, with the values to bind from ?10 on.
 class Where {
@@ -176,40 +173,6 @@ bool Contains(const Table& table, const Message& row, const std::vector<std::str
 }
 
 }  // namespace
-
-std::string EncodePageToken(int64_t place, absl::string_view binding) {
-  std::string bytes(sizeof(place), '\0');
-  std::memcpy(bytes.data(), &place, sizeof(place));
-  return absl::WebSafeBase64Escape(bytes + std::string(binding));
-}
-
-absl::StatusOr<int64_t> DecodePageToken(absl::string_view token, absl::string_view binding) {
-  std::string bytes;
-  int64_t place = 0;
-  if (!absl::WebSafeBase64Unescape(token, &bytes) ||
-      bytes.size() != sizeof(place) + binding.size() ||
-      absl::string_view(bytes).substr(sizeof(place)) != binding) {
-    return RefuseFields({{"page_token", "PAGE_TOKEN",
-                          "belongs to another list; send it with the same filters, or begin "
-                          "without one"}});
-  }
-  std::memcpy(&place, bytes.data(), sizeof(place));
-  return place;
-}
-
-std::string PageBinding(const google::protobuf::MethodDescriptor* method, const Caller& caller,
-                        const Message& request) {
-  std::unique_ptr<Message> bare(request.New());
-  bare->CopyFrom(request);
-  for (const char* name : {"page_size", "page_token"}) {
-    if (const auto* field = bare->GetDescriptor()->FindFieldByName(name)) {
-      bare->GetReflection()->ClearField(bare.get(), field);
-    }
-  }
-  return Sha256(absl::StrCat(method->full_name(), "\n", caller.subject, "\n",
-                             bare->SerializeAsString()))
-      .substr(0, kBindingBytes);
-}
 
 absl::StatusOr<std::string> ReadPage(Rx& rx, const MethodPlan& plan, const Message& request,
                                      RowReader row) {

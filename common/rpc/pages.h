@@ -3,24 +3,14 @@
 #ifndef LINJULI_COMMON_RPC_PAGES_H_
 #define LINJULI_COMMON_RPC_PAGES_H_
 
-#include <cstdint>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/caller.h"
 #include "common/rpc/plan.h"
 
 namespace linjuli {
-
-// A place in a list, readable only by the list it was given for and by the same caller.
-std::string EncodePageToken(int64_t place, absl::string_view binding);
-// INVALID_ARGUMENT, reason PAGE_TOKEN, when it is not one of this list.
-absl::StatusOr<int64_t> DecodePageToken(absl::string_view token, absl::string_view binding);
-// What a page token is bound to: method, caller, and the request but for the page itself.
-std::string PageBinding(const google::protobuf::MethodDescriptor* method, const Caller& caller,
-                        const google::protobuf::Message& request);
 
 // Told of a resource of a page, by its stored bytes; false: it does not count.
 using RowReader = absl::FunctionRef<absl::StatusOr<bool>(absl::string_view body)>;

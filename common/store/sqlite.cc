@@ -58,34 +58,37 @@ absl::Status SqliteStatus(sqlite3* db, int code, absl::string_view doing) {
 Statement::Statement(sqlite3* db, const std::string& sql) : db_(db) {
   int code = sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()),
                                 SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
-  LJ_CHECK(code == SQLITE_OK, absl::StrCat(sqlite3_errmsg(db), " in ", sql));
+  if (code != SQLITE_OK) unprepared_ = SqliteStatus(db, code, "a statement cannot be prepared");
 }
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
 Statement& Statement::Bind(int at, int64_t value) {
-  LJ_CHECK(sqlite3_bind_int64(statement_, at, value) == SQLITE_OK);
+  if (prepared()) LJ_CHECK(sqlite3_bind_int64(statement_, at, value) == SQLITE_OK);
   return *this;
 }
 
 Statement& Statement::Bind(int at, absl::string_view text) {
+  if (!prepared()) return *this;
   LJ_CHECK(sqlite3_bind_text(statement_, at, text.data() ? text.data() : "",
                              static_cast<int>(text.size()), SQLITE_STATIC) == SQLITE_OK);
   return *this;
 }
 
 Statement& Statement::BindBlob(int at, absl::string_view bytes) {
+  if (!prepared()) return *this;
   LJ_CHECK(sqlite3_bind_blob(statement_, at, bytes.data() ? bytes.data() : "",
                              static_cast<int>(bytes.size()), SQLITE_STATIC) == SQLITE_OK);
   return *this;
 }
 
 Statement& Statement::BindNull(int at) {
-  LJ_CHECK(sqlite3_bind_null(statement_, at) == SQLITE_OK);
+  if (prepared()) LJ_CHECK(sqlite3_bind_null(statement_, at) == SQLITE_OK);
   return *this;
 }
 
 absl::StatusOr<bool> Statement::Step() {
+  if (!prepared()) return unprepared_;
   int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) {
@@ -161,7 +164,8 @@ Connection::~Connection() {
 
 Statement& Connection::Prepare(const std::string& sql) {
   auto& statement = statements_[sql];
-  if (statement == nullptr) statement = std::make_unique<Statement>(db_, sql);
+  if (statement == nullptr || !statement->prepared())
+    statement = std::make_unique<Statement>(db_, sql);
   return *statement;
 }
 

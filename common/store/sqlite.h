@@ -21,7 +21,7 @@
 namespace linjuli {
 
 // A prepared statement, bound by position from 1. Not thread-safe; text and blobs that are bound
-// must outlive the steps.
+// must outlive the steps. One that cannot be prepared, as of a damaged file, says so at its steps.
 class Statement {
  public:
   Statement(sqlite3* db, const std::string& sql);
@@ -38,6 +38,7 @@ class Statement {
   // Runs to the end; rows are dropped.
   absl::Status Run();
   void Reset();
+  bool prepared() const { return statement_ != nullptr; }
 
   bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
@@ -48,6 +49,7 @@ class Statement {
  private:
   sqlite3* db_;
   sqlite3_stmt* statement_ = nullptr;
+  absl::Status unprepared_;
 };
 
 // Resets a statement when a function leaves in the middle of its rows.

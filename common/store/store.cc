@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -182,7 +183,13 @@ absl::Status Store::Install() {
   LJ_RETURN_IF_ERROR(CheckKeys(fresh));
   for (const auto& table : schema_.tables()) LJ_RETURN_IF_ERROR(InstallTable(*table));
   LJ_ASSIGN(std::string migrated, Meta("migrations"));
-  int64_t done = migrated.empty() ? 0 : std::stoll(migrated);
+  int64_t done = 0;
+  // A new store has none.
+  if (!fresh && (!absl::SimpleAtoi(migrated, &done) || done < 0)) {
+    return Refuse(absl::StatusCode::kDataLoss, "STORE",
+                  absl::StrCat(options_.path, " is damaged: its count of migrations is \"",
+                               absl::CHexEscape(migrated), "\""));
+  }
   if (done > static_cast<int64_t>(options_.migrations.size())) {
     return absl::FailedPreconditionError(
         absl::StrCat(options_.path, " was written by a newer version of this program"));

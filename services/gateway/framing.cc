@@ -97,6 +97,24 @@ absl::optional<FramingFault> FrameConnection(absl::string_view value, Framing& f
 
 }  // namespace
 
+absl::string_view VerbName(Verb verb) {
+  switch (verb) {
+    case Verb::kGet:
+      return "GET";
+    case Verb::kHead:
+      return "HEAD";
+    case Verb::kPost:
+      return "POST";
+    case Verb::kPatch:
+      return "PATCH";
+    case Verb::kDelete:
+      return "DELETE";
+    case Verb::kOptions:
+      return "OPTIONS";
+  }
+  return "";
+}
+
 HeadScan::Result HeadScan::Scan(absl::string_view bytes, const FramingLimits& limits) {
   if (!bytes.empty() && !absl::ascii_isupper(static_cast<unsigned char>(bytes[0]))) {
     return {0, Bad("a request begins with its method")};

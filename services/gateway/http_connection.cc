@@ -34,24 +34,6 @@ bool IsTrace(absl::string_view text) {
 
 }  // namespace
 
-absl::string_view VerbName(Verb verb) {
-  switch (verb) {
-    case Verb::kGet:
-      return "GET";
-    case Verb::kHead:
-      return "HEAD";
-    case Verb::kPost:
-      return "POST";
-    case Verb::kPatch:
-      return "PATCH";
-    case Verb::kDelete:
-      return "DELETE";
-    case Verb::kOptions:
-      return "OPTIONS";
-  }
-  return "";
-}
-
 Connection::Connection(Loop& loop, std::uint32_t id, TcpSocket socket)
     : loop_(loop), id_(id), socket_(std::move(socket)), buffer_(new char[kBuffer]) {}
 
