@@ -62,7 +62,10 @@ std::string Breach(const Include& include, const std::string& own) {
   }
   if (absl::StartsWith(path, "linjuli/")) {
     std::string package = ProtoPackage(path);
-    if (package.empty() || package == "changes" || (!own.empty() && package == own)) return "";
+    // Those are the runtime's.
+    if (package.empty() || package == "changes" || package == "privacy" ||
+        (!own.empty() && package == own))
+      return "";
     if (package == "testing" && IsTest(include.file)) return "";
     return "another service's proto";
   }

@@ -64,6 +64,9 @@ int Serve(ProcessOptions options, const std::vector<std::string>& backends,
     if (pair.size() != 2) return Fail(absl::InvalidArgumentError("--backend NAME=ADDRESS"));
     options.backends[pair[0]] = pair[1];
   }
+  // A core would hold keys and personal data in clear.
+  const rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   // Each connection costs a file; the soft limit is often 1,024 where the hard one allows more.
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

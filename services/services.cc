@@ -1,12 +1,14 @@
 #include "services/services.h"
 
 #include "services/needs_intake/service.h"
+#include "services/privacy/service.h"
 
 namespace linjuli {
 
 const std::vector<ServiceEntry>& AllServices() {
   static const auto* const services = new std::vector<ServiceEntry>{
       {"needs_intake", needs_intake::NeedsIntake, needs_intake::Needs},
+      {"privacy", privacy::Privacy, privacy::Needs},
   };
   return *services;
 }

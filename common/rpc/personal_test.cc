@@ -146,7 +146,7 @@ class PeopleRig : public Rig {
   absl::Status Erase(absl::string_view person) {
     Caller nobody;
     return (*this)->store().WriteAndWait({&nobody, "erase", ""},
-                                         [&](Tx& tx) { return tx.ErasePerson(person).status(); });
+                                         [&](Tx& tx) { return tx.ErasePerson(person, tx.now()); });
   }
   // In how many of the folder's files a text stands.
   int FilesWith(absl::string_view text) {

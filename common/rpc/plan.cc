@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/rpc/erase.h"
 #include "google/api/annotations.pb.h"
 #include "google/protobuf/field_mask.pb.h"
 
@@ -376,6 +377,11 @@ absl::StatusOr<std::unique_ptr<ServicePlan>> ServicePlan::From(const ServiceSpec
     if (auto status = plan->schema.Add(file->message_type(i)); !status.ok()) {
       defects.emplace_back(status.message());
     }
+  }
+  for (const auto& table : plan->schema.tables()) {
+    if (table->personal == nullptr) continue;
+    plan->handlers.push_back(MakeHandler(EraseApproved));
+    break;
   }
   for (size_t i = 0; i < plan->handlers.size(); ++i) {
     const Handler& handler = plan->handlers[i];

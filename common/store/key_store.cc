@@ -49,7 +49,7 @@ absl::Status KeyStore::Install() {
   LJ_RETURN_IF_ERROR(writer_->Exec(
       "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY,value TEXT NOT NULL);"
       "CREATE TABLE IF NOT EXISTS person_key(id INTEGER PRIMARY KEY,person BLOB NOT NULL,"
-      "wrapped BLOB);"
+      "made INTEGER NOT NULL,wrapped BLOB);"
       "CREATE INDEX IF NOT EXISTS person_key_by_person ON person_key(person)"));
   std::string proof;
   {
@@ -140,13 +140,13 @@ std::string KeyStore::RequestHash(absl::string_view request) const {
   return KeyedHash(profile_, request_, request);
 }
 
-absl::StatusOr<std::string> KeyStore::Seal(absl::string_view person, absl::string_view place,
-                                           absl::string_view text) {
-  LJ_ASSIGN(const Owner* owner, KeyOf(person));
+absl::StatusOr<std::string> KeyStore::Seal(absl::string_view person, absl::Time now,
+                                           absl::string_view place, absl::string_view text) {
+  LJ_ASSIGN(const Owner* owner, KeyOf(person, now));
   return linjuli::Seal(profile_, owner->key, owner->id, place, text);
 }
 
-absl::StatusOr<const KeyStore::Owner*> KeyStore::KeyOf(absl::string_view person) {
+absl::StatusOr<const KeyStore::Owner*> KeyStore::KeyOf(absl::string_view person, absl::Time now) {
   if (auto found = owners_.find(person); found != owners_.end()) return &found->second;
   if (owners_.size() >= kMostKnown) owners_.clear();
   const std::string intl = Filed(Profile::kIntl, person), gm = Filed(Profile::kGm, person);
@@ -162,35 +162,36 @@ absl::StatusOr<const KeyStore::Owner*> KeyStore::KeyOf(absl::string_view person)
       return &owners_.insert_or_assign(std::string(person), Owner{id, *key}).first->second;
     }
   }
-  LJ_ASSIGN(Owner made, MakeKey(profile_ == Profile::kGm ? gm : intl));
+  LJ_ASSIGN(Owner made, MakeKey(profile_ == Profile::kGm ? gm : intl, now));
   return &owners_.insert_or_assign(std::string(person), std::move(made)).first->second;
 }
 
-absl::StatusOr<KeyStore::Owner> KeyStore::MakeKey(absl::string_view filed) {
+absl::StatusOr<KeyStore::Owner> KeyStore::MakeKey(absl::string_view filed, absl::Time now) {
   LJ_RETURN_IF_ERROR(Begin());
   Owner owner{last_id_ + 1, Key::Random()};
   std::string wrapped =
       linjuli::Seal(profile_, wrap_, 0, WrapPlace(id_, owner.id), owner.key.bytes());
-  LJ_RETURN_IF_ERROR(writer_->Prepare("INSERT INTO person_key(id,person,wrapped) VALUES(?1,?2,?3)")
-                         .Bind(1, owner.id)
-                         .BindBlob(2, filed)
-                         .BindBlob(3, wrapped)
-                         .Run());
+  LJ_RETURN_IF_ERROR(
+      writer_->Prepare("INSERT INTO person_key(id,person,made,wrapped) VALUES(?1,?2,?3,?4)")
+          .Bind(1, owner.id)
+          .BindBlob(2, filed)
+          .Bind(3, absl::ToUnixMicros(now))
+          .BindBlob(4, wrapped)
+          .Run());
   ++last_id_;
   absl::MutexLock lock(&mutex_);
   fresh_.insert_or_assign(owner.id, owner.key);
   return owner;
 }
 
-absl::StatusOr<bool> KeyStore::Destroy(absl::string_view person) {
+absl::StatusOr<bool> KeyStore::Destroy(absl::string_view person, absl::Time until) {
   const std::string intl = Filed(Profile::kIntl, person), gm = Filed(Profile::kGm, person);
   LJ_RETURN_IF_ERROR(Begin());
-  size_t before = destroyed_.size();
   {
     StatementScope find(
         writer_->Prepare("UPDATE person_key SET wrapped=NULL WHERE person IN (?1,?2) AND wrapped "
-                         "IS NOT NULL RETURNING id"));
-    find->BindBlob(1, intl).BindBlob(2, gm);
+                         "IS NOT NULL AND made<=?3 RETURNING id"));
+    find->BindBlob(1, intl).BindBlob(2, gm).Bind(3, absl::ToUnixMicros(until));
     while (true) {
       LJ_ASSIGN(bool row, find->Step());
       if (!row) break;
@@ -198,7 +199,11 @@ absl::StatusOr<bool> KeyStore::Destroy(absl::string_view person) {
     }
   }
   owners_.erase(person);
-  return destroyed_.size() > before;
+  StatementScope younger(
+      writer_->Prepare("SELECT 1 FROM person_key WHERE person IN (?1,?2) AND wrapped IS NOT NULL"));
+  younger->BindBlob(1, intl).BindBlob(2, gm);
+  LJ_ASSIGN(bool stands, younger->Step());
+  return !stands;
 }
 
 absl::Status KeyStore::Commit() {

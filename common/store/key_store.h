@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/crypto/seal.h"
 #include "common/store/sqlite.h"
 
@@ -47,10 +48,12 @@ class KeyStore {
   std::string RequestHash(absl::string_view request) const;
 
   // --- the writer thread
-  absl::StatusOr<std::string> Seal(absl::string_view person, absl::string_view place,
-                                   absl::string_view text);
-  // Destroys the person's key with the next commit; returns whether there was one.
-  absl::StatusOr<bool> Destroy(absl::string_view person);
+  // `now` is when the person's key is made, where they have none.
+  absl::StatusOr<std::string> Seal(absl::string_view person, absl::Time now,
+                                   absl::string_view place, absl::string_view text);
+  // Destroys the person's key with the next commit, if it was made by `until`. Returns whether the
+  // person has none then; false: a younger one stands.
+  absl::StatusOr<bool> Destroy(absl::string_view person, absl::Time until);
   // Makes what was sealed and destroyed since the last commit durable. Must come before the commit
   // of the data; costs nothing when there is no new person. A destroyed key is overwritten in the
   // file and its log when this returns OK.
@@ -69,8 +72,8 @@ class KeyStore {
   absl::Status Begin();
   // The person as the file knows them, under either profile.
   std::string Filed(Profile profile, absl::string_view person) const;
-  absl::StatusOr<const Owner*> KeyOf(absl::string_view person);
-  absl::StatusOr<Owner> MakeKey(absl::string_view person);
+  absl::StatusOr<const Owner*> KeyOf(absl::string_view person, absl::Time now);
+  absl::StatusOr<Owner> MakeKey(absl::string_view filed, absl::Time now);
   // Nothing when it was destroyed.
   absl::StatusOr<std::optional<Key>> Find(int64_t id);
   absl::StatusOr<std::optional<Key>> Unwrap(int64_t id, Statement& row) const;

@@ -16,6 +16,8 @@
 namespace linjuli {
 namespace {
 
+constexpr absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
 const Key& Master() {
   static const Key* const master = new Key(Key::Random());
   return *master;
@@ -37,7 +39,7 @@ struct KeyRig {
   }
   std::string path() const { return dir.File("keys.db"); }
   std::string Sealed(absl::string_view person, absl::string_view text = "text") {
-    auto sealed = keys->Seal(person, "place", text);
+    auto sealed = keys->Seal(person, kNow, "place", text);
     LJ_CHECK(sealed.ok(), sealed.status().ToString());
     return *sealed;
   }
@@ -99,28 +101,32 @@ TEST_CASE("a destroyed key opens nothing, and no byte of it is left", "[store][k
            absl::StrContains(Bytes(rig.path() + "-wal"), wrapped);
   };
   CHECK(stands());
-  REQUIRE(rig.keys->Destroy("u/6").ok());
+  REQUIRE(rig.keys->Destroy("u/6", kNow).ok());
   REQUIRE(rig.keys->Commit().ok());
   CHECK_FALSE(stands());
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 50; ++i) CHECK(rig.Opened(sealed[i]) == (i == 6 ? "" : "text"));
     rig.Reopen();
   }
-  CHECK_FALSE(*rig.keys->Destroy("u/6"));
-  CHECK_FALSE(*rig.keys->Destroy("u/nobody"));
+  CHECK(*rig.keys->Destroy("u/6", kNow));
+  CHECK(*rig.keys->Destroy("u/nobody", kNow));
   // Sealed anew, by a new key.
   std::string anew = rig.Sealed("u/6");
   CHECK(SealedWith(anew) > 50);
   REQUIRE(rig.keys->Commit().ok());
   CHECK(rig.Opened(anew) == "text");
   CHECK(rig.Opened(sealed[6]).empty());
+  // What was decided before the new key was made does not reach it.
+  CHECK_FALSE(*rig.keys->Destroy("u/6", kNow - absl::Seconds(1)));
+  REQUIRE(rig.keys->Commit().ok());
+  CHECK(rig.Opened(anew) == "text");
 }
 
 TEST_CASE("destroying is undone with what else was not committed", "[store][keys][R47]") {
   KeyRig rig;
   std::string sealed = rig.Sealed("u/wang");
   REQUIRE(rig.keys->Commit().ok());
-  CHECK(*rig.keys->Destroy("u/wang"));
+  CHECK(*rig.keys->Destroy("u/wang", kNow));
   rig.keys->Abandon();
   CHECK(rig.Opened(sealed) == "text");
   CHECK(SealedWith(rig.Sealed("u/wang")) == SealedWith(sealed));

@@ -145,24 +145,24 @@ absl::Status PersonalFields::Each(const Node& node, const std::string& path, Mes
 }
 
 absl::Status SealPersonal(const PersonalFields& fields, KeyStore& keys, absl::string_view person,
-                          absl::string_view name, Message& resource) {
-  return fields.Each(resource,
-                     [&](const FieldDescriptor* field, absl::string_view path,
-                         std::string& value) -> absl::Status {
-                       if (value.empty()) return absl::OkStatus();
-                       const bool is_text = field->type() == FieldDescriptor::TYPE_STRING;
-                       if (is_text && value[0] == kMark) {
-                         return Refuse(
-                             absl::StatusCode::kDataLoss, "SEAL",
-                             absl::StrCat(name, " was about to have its ", field->full_name(),
-                                          " sealed twice; it was read without being opened"));
-                       }
-                       LJ_ASSIGN(std::string sealed, keys.Seal(person, Place(name, path), value));
-                       Wipe(value);
-                       value = absl::StrCat(std::string(1, kMark),
-                                            is_text ? absl::WebSafeBase64Escape(sealed) : sealed);
-                       return absl::OkStatus();
-                     });
+                          absl::Time now, absl::string_view name, Message& resource) {
+  return fields.Each(
+      resource,
+      [&](const FieldDescriptor* field, absl::string_view path,
+          std::string& value) -> absl::Status {
+        if (value.empty()) return absl::OkStatus();
+        const bool is_text = field->type() == FieldDescriptor::TYPE_STRING;
+        if (is_text && value[0] == kMark) {
+          return Refuse(absl::StatusCode::kDataLoss, "SEAL",
+                        absl::StrCat(name, " was about to have its ", field->full_name(),
+                                     " sealed twice; it was read without being opened"));
+        }
+        LJ_ASSIGN(std::string sealed, keys.Seal(person, now, Place(name, path), value));
+        Wipe(value);
+        value = absl::StrCat(std::string(1, kMark),
+                             is_text ? absl::WebSafeBase64Escape(sealed) : sealed);
+        return absl::OkStatus();
+      });
 }
 
 absl::Status OpenPersonal(const PersonalFields& fields, KeyStore& keys, absl::string_view name,

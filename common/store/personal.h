@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
@@ -57,9 +58,11 @@ class PersonalFields {
   const Node* root_ = nullptr;
 };
 
-// Seals the values of the resource `name`, which are `person`'s. For the writer thread.
+// Seals the values of the resource `name`, which are `person`'s. For the writer thread. A person
+// who has no key gets one, made `now`.
 absl::Status SealPersonal(const PersonalFields& fields, KeyStore& keys, absl::string_view person,
-                          absl::string_view name, google::protobuf::Message& resource);
+                          absl::Time now, absl::string_view name,
+                          google::protobuf::Message& resource);
 
 // The way back. A value whose key was destroyed becomes empty. DATA_LOSS, reason SEAL, where one
 // does not open.

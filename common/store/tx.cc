@@ -269,8 +269,8 @@ void Tx::Sign(changes::v1::Change& change) const {
 
 absl::Status Tx::Seal(const Table& table, Message& resource) {
   if (table.personal == nullptr) return absl::OkStatus();
-  return SealPersonal(*table.personal, *keys_, table.PersonIn(resource), table.NameIn(resource),
-                      resource);
+  return SealPersonal(*table.personal, *keys_, table.PersonIn(resource), now_,
+                      table.NameIn(resource), resource);
 }
 
 absl::Status Tx::SealAll(Message& message) {
@@ -287,12 +287,22 @@ absl::Status Tx::RecordAccess(const std::vector<std::string>& names) {
   return log_.Append(change);
 }
 
-absl::StatusOr<bool> Tx::ErasePerson(absl::string_view person) {
-  if (keys_ == nullptr) return false;
+absl::Status Tx::Note(const std::string& resource) {
+  changes::v1::Change change;
+  Sign(change);
+  change.set_resource(resource);
+  return log_.Append(change);
+}
+
+absl::Status Tx::ErasePerson(absl::string_view person, absl::Time until) {
+  if (keys_ == nullptr) return absl::OkStatus();
+  LJ_ASSIGN(bool gone, keys_->Destroy(person, until));
+  // Where a younger key stands, the person has come back since, and is to be found.
+  if (!gone) return absl::OkStatus();
   for (const auto& table : schema_.tables()) {
     LJ_RETURN_IF_ERROR(ForgetPerson(db_, *table, person));
   }
-  return keys_->Destroy(person);
+  return absl::OkStatus();
 }
 
 }  // namespace linjuli

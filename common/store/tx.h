@@ -186,9 +186,11 @@ class Tx : public Rx {
   absl::Status SealAll(google::protobuf::Message& message);
   // Leaves a record that the caller is shown personal data of these resources in clear.
   absl::Status RecordAccess(const std::vector<std::string>& names);
-  // Destroys the person's key: their personal values read as empty from the commit on, in every
-  // copy of this store. False: there is no such key.
-  absl::StatusOr<bool> ErasePerson(absl::string_view person);
+  // Leaves a change without a snapshot: what was done here about another service's resource.
+  absl::Status Note(const std::string& resource);
+  // Destroys the person's key, if it was made by `until`: their personal values read as empty from
+  // the commit on, in every copy of this store. Done twice it changes nothing.
+  absl::Status ErasePerson(absl::string_view person, absl::Time until);
   // The move that the running verb declares for resources of `type`; null for none.
   void Declare(const google::protobuf::Descriptor* type, const Transition* transition) {
     declared_type_ = type;

@@ -14,7 +14,7 @@ absl::StatusOr<Verdict> VerifyStore(Connection& db, const Schema& schema) {
     LJ_ASSIGN(auto changes, ReadChanges(db, after, 1000));
     if (changes.empty()) break;
     for (const auto& change : changes) {
-      if (change.access()) continue;
+      if (!change.has_snapshot()) continue;
       last[change.resource()] = {change.sequence(), Sha256(change.snapshot().value())};
     }
     after = changes.back().sequence();

@@ -2,7 +2,7 @@
 """Sends telling values in personal fields through every call, and looks for them where they must not
 be: log, metrics, feed, error messages, database, write-ahead log, key file, copies, exports. A value
 in a field that is not personal goes the same ways and must be found, so that the search is known to
-see (R47).
+see. At the end the person is erased, and reads as empty everywhere (R47).
 
   canary.py [PROGRAM]
 """
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from served import Served, binary, token  # noqa: E402
@@ -114,6 +115,21 @@ def go_round(door, people):
     return name, outside
 
 
+def erase(program, folder, door, person):
+    admin = token(program, folder, "admin/1", "--role", "SECURITY_ADMIN")
+    leader = token(program, folder, "leader/1", "--role", "LEADER")
+    asked = door.ok("POST", "/v1/erasures", {"person": person, "reason": "x"}, admin)["name"]
+    assert "SELF_APPROVE" in door.refused("POST", f"/v1/{asked}:approve", "{}", admin)
+    door.ok("POST", f"/v1/{asked}:approve", {}, leader)
+
+
+def wait_until(holds, seconds=20):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it does not come to pass"
+        time.sleep(0.02)
+
+
 def hits(canary, folder, outside):
     found = [place for place, text in outside.items() if canary in text]
     for root, _, files in os.walk(folder):
@@ -180,8 +196,13 @@ def run(program, profile):
                                   text=True)
         assert verified.returncode == 0, verified.stdout
         with Served(program, folder, extra=extra) as served:
-            last = accesses(Door(served.addresses["http"]), name, people[0])[-1]
+            door = Door(served.addresses["http"])
+            last = accesses(door, name, people[0])[-1]
             assert (last["caller"], last["method"]) == ("operator", "export"), last
+            erase(program, folder, door, "resident/1")
+            wait_until(lambda: "reporterName" not in door.ok("GET", "/v1/" + name, None, people[0]))
+            history = json.dumps(door.ok("GET", "/v1/history/" + name, None, people[0]))
+            assert "reporterName" not in history and "CreateNeed" in history
     print(f"{profile}: {len(CANARIES)} canaries, 0 found; the control is found everywhere")
 
 
