@@ -78,7 +78,7 @@ int Serve(ProcessOptions options, const std::vector<std::string>& backends,
   if (!process.ok()) return Fail(process.status());
   std::printf("%s\n", (*process)->AddressesJson().c_str());
   std::fflush(stdout);
-  LogInfo("serving");
+  LogInfo("serving", {{"sqlite", sqlite3_libversion()}});
   int signal = 0;
   sigwait(&signals, &signal);
   LogInfo("draining");

@@ -23,9 +23,9 @@ class Served:
     """`linjuli serve …` on a data folder, from the moment it says that it is ready."""
 
     def __init__(self, program, data_dir, serve=("all",), doors=("http", "grpc", "metrics"),
-                 extra=(), ready=True):
+                 extra=(), ready=True, log_dir=None):
         self.data_dir = data_dir
-        self.log_path = os.path.join(data_dir, "stderr.log")
+        self.log_path = os.path.join(log_dir or data_dir, "stderr.log")
         command = [program, "serve", *serve, "--data-dir", data_dir, "--standard", STANDARD]
         for door in doors:
             command += ["--" + door, "127.0.0.1:0"]

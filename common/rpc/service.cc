@@ -476,7 +476,7 @@ MessageOr Service::MakeMany(Tx& tx, const MethodPlan& plan, const Message& reque
       continue;
     }
     status = made.status();
-    if (ReasonOf(status) == "DISK_FULL" || ReasonOf(status) == kHalfDone) return status;
+    if (EndsTransaction(status) || ReasonOf(status) == kHalfDone) return status;
     if (options_.standard != nullptr) {
       Localize(status, "zh-CN", options_.standard->Text(ReasonOf(status), "zh-CN"));
     }

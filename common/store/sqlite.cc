@@ -12,6 +12,10 @@ namespace {
 // Marks files of this product: "LJLI".
 constexpr int kApplicationId = 0x4C4A4C49;
 
+// The index of the log in shared memory grows by pieces of so many bytes, each for so many pages.
+constexpr int kIndexPiece = 32768;
+constexpr int kIndexedPages = 4062;
+
 int DenySchemaChanges(void*, int action, const char*, const char*, const char*, const char*) {
   switch (action) {
     case SQLITE_SELECT:
@@ -182,9 +186,21 @@ absl::Status Connection::Checkpoint() {
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
     return SqliteStatus(db_, code, "checkpoint");
   }
-  // Once all is copied and nobody reads the log, the next commit begins it anew.
   if (in_log == copied) wal_pages_ = 0;
   return absl::OkStatus();
 }
+
+absl::Status Connection::ReserveLogIndex(int pages) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  for (int piece = 0; piece * kIndexedPages < pages; ++piece) {
+    void volatile* memory = nullptr;
+    int code = file->pMethods->xShmMap(file, piece, kIndexPiece, 1, &memory);
+    if (code != SQLITE_OK) return SqliteStatus(db_, code, "taking room for the log's index");
+  }
+  return absl::OkStatus();
+}
+
+void Connection::KeepLog() { sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
 
 }  // namespace linjuli

@@ -80,10 +80,16 @@ class Connection {
   absl::Status Exec(const std::string& sql);
   // Denies ATTACH and every change of the schema from now on. PRAGMA stays: FTS tables use it.
   void Seal();
-  // Pages in the write-ahead log after the last commit.
+  // Pages in the write-ahead log after the last commit; 0 once all of them are in the file and
+  // synced, so that the next commit may begin the log anew.
   int wal_pages() const { return wal_pages_; }
-  // Copies as much of the write-ahead log into the file as readers allow; never waits.
+  // Copies as much of the write-ahead log into the file as readers allow; never waits for them.
   absl::Status Checkpoint();
+  // Takes now the room that the index of a log of so many pages needs. On a full disk the index
+  // could not grow in the middle of a commit, of which nobody would know how it ended.
+  absl::Status ReserveLogIndex(int pages);
+  // Leaves the log beside the file when the connection closes.
+  void KeepLog();
   // False after an error that made SQLite roll back by itself (a full disk).
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   sqlite3* handle() { return db_; }

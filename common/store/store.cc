@@ -20,9 +20,6 @@ namespace {
 
 constexpr size_t kMaxQueue = 4096;
 constexpr size_t kMaxBatch = 512;
-// Pages of the log at which the writer copies it into the file: when nothing waits, and at once.
-constexpr int kIdleCheckpoint = 2000;
-constexpr int kForcedCheckpoint = 16000;
 // Under half the load every gap between two batches looks like rest; this long it is rest.
 constexpr absl::Duration kQuiet = absl::Milliseconds(20);
 constexpr size_t kMaxIdleReaders = 8;
@@ -56,7 +53,7 @@ Store::Store(Schema schema, StoreOptions options)
   if (options_.metrics != nullptr) {
     wal_size_ = &prometheus::BuildGauge()
                      .Name("linjuli_store_wal_bytes")
-                     .Help("Committed bytes that are not yet copied into the store's file.")
+                     .Help("Bytes of the store's write-ahead log; 0 once it may begin anew.")
                      .Register(*options_.metrics)
                      .Add({{"service", options_.service}});
   }
@@ -75,7 +72,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Schema schema, StoreOptions o
   }
   LJ_RETURN_IF_ERROR(store->OpenKeys());
   LJ_ASSIGN(store->writer_, Connection::Open(path, Connection::Access::kWrite));
+  LJ_ASSIGN(store->checkpointer_,
+            Checkpointer::Open(path, store->options_.checkpoints, store->options_.may_begin_anew,
+                               *store->writer_));
   LJ_RETURN_IF_ERROR(store->Install());
+  LJ_RETURN_IF_ERROR(store->checkpointer_->Begin());
   LJ_ASSIGN(ChangeLog log, ChangeLog::Open(*store->writer_));
   store->log_ = std::make_unique<ChangeLog>(std::move(log));
   store->epoch_ = store->log_->epoch();
@@ -104,7 +105,7 @@ Store::~Store() {
     waiters.swap(waiters_);
   }
   for (auto& waiter : waiters) waiter.wake();
-  if (writer_ != nullptr) writer_->Checkpoint().IgnoreError();
+  if (checkpointer_ != nullptr) checkpointer_->Close();
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
@@ -268,20 +269,19 @@ absl::Status Store::Checkpoint() {
 
 void Store::Run() {
   std::vector<std::unique_ptr<Job>> batch;
-  bool tried = false;  // to copy the log, since something was written
   while (true) {
-    bool idle = false;
+    bool rest = false;
     bool asked = false;
+    bool gap = false;
     {
       absl::MutexLock lock(&mutex_);
       auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         return !queue_.empty() || stopping_;
       };
-      idle = !ready() && !tried && wal_pages_.load() >= kIdleCheckpoint;
-      if (!idle) {
-        mutex_.Await(absl::Condition(&ready));
+      if (checkpointer_->wants_rest()) {
+        rest = !mutex_.AwaitWithTimeout(absl::Condition(&ready), kQuiet);
       } else {
-        idle = !mutex_.AwaitWithTimeout(absl::Condition(&ready), kQuiet);
+        mutex_.Await(absl::Condition(&ready));
       }
       if (stopping_ && queue_.empty()) return;
       while (!queue_.empty() && batch.size() < kMaxBatch) {
@@ -292,21 +292,22 @@ void Store::Run() {
       checkpoint_asked_ = false;
     }
     if (!batch.empty()) RunBatch(batch);
-    // A reader may hold the log; then it is tried again after the next write.
-    tried = batch.empty();
     batch.clear();
-    CheckpointWhenDue(idle || asked);
+    {
+      absl::MutexLock lock(&mutex_);
+      gap = queue_.empty();
+    }
+    CopyLog(gap, rest, asked);
   }
 }
 
-void Store::CheckpointWhenDue(bool idle) {
-  int pages = writer_->wal_pages();
-  if (pages >= kForcedCheckpoint || (idle && pages > 0)) {
-    absl::Status status = writer_->Checkpoint();
-    LJ_CHECK(status.ok() || ReasonOf(status) == "DISK_FULL", std::string(status.message()));
-  }
+void Store::CopyLog(bool gap, bool rest, bool asked) {
+  absl::Status status = asked  ? checkpointer_->CopyAll()
+                        : rest ? checkpointer_->Rest()
+                               : checkpointer_->AfterCommit(gap);
+  LJ_CHECK(status.ok() || ReasonOf(status) == "DISK_FULL", std::string(status.message()));
   wal_pages_ = writer_->wal_pages();
-  if (wal_size_) wal_size_->Set(static_cast<double>(wal_pages_.load() * 4096));
+  if (wal_size_) wal_size_->Set(static_cast<double>(wal_bytes()));
 }
 
 void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
@@ -372,9 +373,7 @@ absl::Status Store::RunJobs(std::vector<std::unique_ptr<Job>>& batch, bool savep
     int64_t writes = 0;
     job->status = RunJob(*job, savepoints, writes);
     if (job->status.ok()) continue;
-    std::string reason = ReasonOf(job->status);
-    // The first ends the whole batch: on a full disk SQLite may have rolled back by itself.
-    if (reason == "DISK_FULL" || reason == "STORE") return job->status;
+    if (EndsTransaction(job->status)) return job->status;
     if (writes > 0 && !savepoints) {
       return Refuse(absl::StatusCode::kAborted, kHalfDone, "a write failed half done");
     }

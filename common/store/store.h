@@ -25,6 +25,7 @@
 #include "common/changes/log.h"
 #include "common/changes/source.h"
 #include "common/clock.h"
+#include "common/store/checkpointer.h"
 #include "common/store/tx.h"
 
 namespace linjuli {
@@ -42,6 +43,8 @@ struct StoreOptions {
   // none.
   std::string master_key;
   Profile crypto = Profile::kIntl;
+  CheckpointLimits checkpoints;
+  MayBeginAnew may_begin_anew;  // for an archive of the log; null lets the store decide
 };
 
 // Thread-safe.
@@ -74,9 +77,9 @@ class Store : public ChangeSource {
   // Null when no table has personal fields.
   KeyStore* keys() { return keys_.get(); }
   absl::Time Now() const { return options_.clock->Now(); }
-  // Committed bytes that are not yet copied into the file.
+  // Bytes of the write-ahead log; 0 once the next write begins it anew.
   int64_t wal_bytes() const { return wal_pages_.load() * 4096; }
-  // Copies the log into the file; for a clean end.
+  // Copies the log into the file. For operations and tests.
   absl::Status Checkpoint();
 
  private:
@@ -107,7 +110,7 @@ class Store : public ChangeSource {
   // reason HALF_DONE when a job left writes behind and all must run again with savepoints.
   absl::Status RunJobs(std::vector<std::unique_ptr<Job>>& batch, bool savepoints);
   absl::Status RunJob(Job& job, bool savepoint, int64_t& writes);
-  void CheckpointWhenDue(bool idle);
+  void CopyLog(bool gap, bool rest, bool asked);
   std::unique_ptr<Connection> TakeReader();
   void GiveReader(std::unique_ptr<Connection> reader);
 
@@ -115,6 +118,7 @@ class Store : public ChangeSource {
   const StoreOptions options_;
   int lock_fd_ = -1;
   std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<Connection> writer_;
   std::unique_ptr<ChangeLog> log_;
   IdSource ids_;

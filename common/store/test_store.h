@@ -31,13 +31,18 @@ inline Schema TicketSchema() {
   return schema;
 }
 
-inline absl::StatusOr<std::unique_ptr<Store>> OpenTickets(const std::string& path, Clock* clock,
-                                                          std::vector<std::string> migrations = {},
-                                                          prometheus::Registry* metrics = nullptr) {
+inline StoreOptions TicketOptions(const std::string& path, Clock* clock) {
   StoreOptions options;
   options.path = path;
   options.service = "testing";
   options.clock = clock;
+  return options;
+}
+
+inline absl::StatusOr<std::unique_ptr<Store>> OpenTickets(const std::string& path, Clock* clock,
+                                                          std::vector<std::string> migrations = {},
+                                                          prometheus::Registry* metrics = nullptr) {
+  StoreOptions options = TicketOptions(path, clock);
   options.migrations = std::move(migrations);
   options.metrics = metrics;
   return Store::Open(TicketSchema(), std::move(options));
@@ -47,8 +52,13 @@ struct TicketStore {
   explicit TicketStore(std::vector<std::string> migrations = {}) { Reopen(std::move(migrations)); }
 
   void Reopen(std::vector<std::string> migrations = {}) {
+    StoreOptions options = TicketOptions(path(), &clock);
+    options.migrations = std::move(migrations);
+    ReopenWith(std::move(options));
+  }
+  void ReopenWith(StoreOptions options) {
     store.reset();
-    auto opened = OpenTickets(path(), &clock, std::move(migrations));
+    auto opened = Store::Open(TicketSchema(), std::move(options));
     LJ_CHECK(opened.ok(), opened.status().ToString());
     store = *std::move(opened);
   }

@@ -29,6 +29,13 @@ class Standard;
 // A write left something behind when it failed; the store runs it again with savepoints.
 inline constexpr char kHalfDone[] = "HALF_DONE";
 
+// The error is the store's own, not the call's: SQLite may have rolled everything back by itself,
+// or nobody knows what is on the disk. It ends the whole transaction and must be passed on.
+inline bool EndsTransaction(const absl::Status& status) {
+  std::string reason = ReasonOf(status);
+  return reason == "DISK_FULL" || reason == "STORE";
+}
+
 // The tables of one service. Immutable once the store is open.
 class Schema {
  public:
@@ -169,7 +176,7 @@ class Tx : public Rx {
         LJ_RETURN_IF_ERROR(db_.Exec("ROLLBACK TO part"));
       }
       LJ_RETURN_IF_ERROR(db_.Exec("RELEASE part"));
-    } else if (!result.ok() && writes() != before && ReasonOf(StatusOf(result)) != "DISK_FULL") {
+    } else if (!result.ok() && writes() != before && !EndsTransaction(StatusOf(result))) {
       return Refuse(absl::StatusCode::kAborted, kHalfDone, "a part failed half done");
     }
     return result;
