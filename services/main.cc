@@ -168,7 +168,7 @@ int Main(int argc, char** argv) {
 
   ProcessOptions process;
   std::vector<std::string> backends;
-  int drain_delay = 0;
+  double drain_delay = 0.25;
   auto* serve = app.add_subcommand("serve", "run services: all, or names, or gateway");
   serve->add_option("names", process.serve, "services to run")->required();
   serve->add_option("--data-dir", process.data_dir, "folder of the stores")->required();
@@ -183,8 +183,8 @@ int Main(int argc, char** argv) {
   serve->add_option("--audience", process.audience, "`aud` of its tokens");
   serve
       ->add_option("--drain-delay", drain_delay,
-                   "seconds to serve on, saying not ready, after SIGTERM; 0 where unsaid")
-      ->check(CLI::Range(0, 600));
+                   "seconds to serve on, saying not ready, after SIGTERM; 0.25 where unsaid")
+      ->check(CLI::Range(0.0, 600.0));
   std::string crypto = "intl";
   serve->add_option("--crypto", crypto,
                     "how personal data is sealed: intl (AES-256-GCM) or gm (SM4, SM3)");

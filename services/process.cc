@@ -32,6 +32,12 @@ namespace linjuli {
 
 // In the order of need: whatever is below ends before what it uses.
 struct Process::Parts {
+  struct Remote {
+    std::string name;
+    const google::protobuf::ServiceDescriptor* service;
+    GrpcChannel* channel;
+  };
+
   ProcessOptions options;
   // Shared with every service under this version; prometheus-cpp's exposer asks for it shared too.
   std::shared_ptr<const Standard> standard;
@@ -40,6 +46,7 @@ struct Process::Parts {
   std::unique_ptr<Verifier> verifier;
   std::vector<std::unique_ptr<Service>> services;
   std::vector<std::unique_ptr<GrpcChannel>> channels;
+  std::vector<Remote> remotes;  // what the gateway serves for others
   std::vector<std::unique_ptr<GrpcSource>> sources;
   std::vector<std::unique_ptr<Follower>> followers;
   std::unique_ptr<ChangesBackend> changes;
@@ -50,10 +57,14 @@ struct Process::Parts {
 
   absl::Status LoadTrust();
   absl::Status StartServices();
+  absl::Status FindRemotes();
   absl::Status StartGrpc();
   absl::Status StartFollowers();
   absl::Status StartGateway();
   GrpcChannel* ChannelTo(const std::string& target);
+  // Whether the gateway passes a call on; the service that it goes to asks again, and more.
+  absl::Status Admit(const google::protobuf::MethodDescriptor& method, absl::string_view token);
+  void LocalizeError(absl::Status& status) const;
   // The token that services show each other, of the embedded issuer.
   std::string OwnToken() const;
   absl::Status StartMetrics();
@@ -95,6 +106,28 @@ absl::Status Process::Parts::StartServices() {
   return absl::OkStatus();
 }
 
+absl::Status Process::Parts::FindRemotes() {
+  if (!Serves("gateway")) return absl::OkStatus();
+  for (const auto& entry : AllServices()) {
+    auto remote = options.backends.find(entry.name);
+    if (Serves(entry.name) || remote == options.backends.end()) continue;
+    LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(entry.spec()));
+    remotes.push_back({entry.name, plan->service, ChannelTo(remote->second)});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Process::Parts::Admit(const google::protobuf::MethodDescriptor& method,
+                                   absl::string_view token) {
+  if (token.empty() && method.options().GetExtension(access).public_()) return absl::OkStatus();
+  return verifier->Verify(token).status();
+}
+
+void Process::Parts::LocalizeError(absl::Status& status) const {
+  std::string text = standard->Text(ReasonOf(status), "zh-CN");
+  if (!text.empty()) Localize(status, "zh-CN", text);
+}
+
 absl::Status Process::Parts::StartGrpc() {
   if (options.grpc.empty()) return absl::OkStatus();
   GrpcServerOptions server;
@@ -106,6 +139,16 @@ absl::Status Process::Parts::StartGrpc() {
     server.services.push_back({service->plan().service, service.get()});
     logs.push_back({service->name(), service.get()});
   }
+  for (const auto& remote : remotes) {
+    server.services.push_back({remote.service, nullptr, remote.channel});
+    server.logs[remote.name] = remote.channel;
+    logs.push_back({remote.name, remote.channel});
+  }
+  server.admit = [this](const auto& method, absl::string_view token) {
+    return Admit(method, token);
+  };
+  server.localize = [this](absl::Status& status) { LocalizeError(status); };
+  server.metrics = registry.get();
   changes = std::make_unique<ChangesBackend>(std::move(logs));
   server.changes = changes.get();
   server.follow = [this](absl::string_view name,
@@ -126,6 +169,7 @@ GrpcChannel* Process::Parts::ChannelTo(const std::string& target) {
   }
   GrpcChannelOptions channel;
   channel.target = target;
+  channel.metrics = registry.get();
   channels.push_back(std::make_unique<GrpcChannel>(std::move(channel)));
   return channels.back().get();
 }
@@ -181,21 +225,15 @@ absl::Status Process::Parts::StartGateway() {
   for (const auto& service : services) {
     gate.services.push_back({service->plan().service, service.get()});
   }
-  for (const auto& entry : AllServices()) {
-    auto remote = options.backends.find(entry.name);
-    if (Serves(entry.name) || remote == options.backends.end()) continue;
-    LJ_ASSIGN(std::unique_ptr<ServicePlan> plan, ServicePlan::From(entry.spec()));
-    gate.services.push_back({plan->service, ChannelTo(remote->second)});
+  for (const auto& remote : remotes) {
+    gate.services.push_back({remote.service, remote.channel});
   }
   if (gate.services.empty()) {
     return absl::InvalidArgumentError(
         "the gateway has nothing to serve: name services beside it, or --backend NAME=ADDRESS");
   }
   gate.ready = [this] { return draining ? absl::UnavailableError("draining") : absl::OkStatus(); };
-  gate.localize = [this](absl::Status& status) {
-    std::string text = standard->Text(ReasonOf(status), "zh-CN");
-    if (!text.empty()) Localize(status, "zh-CN", text);
-  };
+  gate.localize = [this](absl::Status& status) { LocalizeError(status); };
   LJ_ASSIGN(gateway, Gateway::Start(std::move(gate)));
   return absl::OkStatus();
 }
@@ -236,6 +274,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(ProcessOptions options) 
   LJ_RETURN_IF_ERROR(parts->LoadTrust());
   LJ_RETURN_IF_ERROR(parts->StartServices());
   LJ_RETURN_IF_ERROR(parts->StartFollowers());
+  LJ_RETURN_IF_ERROR(parts->FindRemotes());
   LJ_RETURN_IF_ERROR(parts->StartGrpc());
   LJ_RETURN_IF_ERROR(parts->StartGateway());
   LJ_RETURN_IF_ERROR(parts->StartMetrics());
@@ -246,12 +285,15 @@ Process::~Process() { Drain(); }
 
 void Process::Drain() {
   if (parts_->draining.exchange(true)) return;
+  // Both doors together, so that the end comes within a bounded time.
   constexpr absl::Duration kFinish = absl::Seconds(20);
   if (parts_->grpc) parts_->grpc->SetServing(false);
   absl::Time closing = parts_->options.clock->Now() + parts_->options.drain_delay;
   while (parts_->options.clock->Now() < closing) absl::SleepFor(absl::Milliseconds(20));
-  if (parts_->gateway) parts_->gateway->Drain(kFinish);
-  if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), kFinish);
+  absl::Time end = absl::Now() + kFinish;
+  auto left = [end] { return std::max(end - absl::Now(), absl::ZeroDuration()); };
+  if (parts_->gateway) parts_->gateway->Drain(left());
+  if (parts_->grpc) parts_->grpc->Drain(absl::ZeroDuration(), left());
   parts_->gateway.reset();
   parts_->grpc.reset();
   parts_->followers.clear();

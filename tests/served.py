@@ -23,10 +23,11 @@ class Served:
     """`linjuli serve …` on a data folder, from the moment it says that it is ready."""
 
     def __init__(self, program, data_dir, serve=("all",), doors=("http", "grpc", "metrics"),
-                 extra=(), ready=True, log_dir=None):
+                 extra=(), ready=True, log_dir=None, within=()):
+        """`within` is a command that the program is started by, as prlimit."""
         self.data_dir = data_dir
         self.log_path = os.path.join(log_dir or data_dir, "stderr.log")
-        command = [program, "serve", *serve, "--data-dir", data_dir, "--standard", STANDARD]
+        command = [*within, program, "serve", *serve, "--data-dir", data_dir, "--standard", STANDARD]
         for door in doors:
             command += ["--" + door, "127.0.0.1:0"]
         self.begun = time.monotonic()

@@ -1,18 +1,19 @@
-// What a server-streaming method sends: messages that are taken one at a time, as fast as the
-// client reads them, and a bell that rings when there are more.
+// What a server-streaming method sends: messages, as bytes, that are taken one at a time, as fast
+// as the client reads them, and a bell that rings when there are more.
 #ifndef LINJULI_COMMON_GRPC_FEED_H_
 #define LINJULI_COMMON_GRPC_FEED_H_
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "common/rpc/call.h"
-#include "google/protobuf/message.h"
+#include "common/grpc/bytes.h"
+#include "grpcpp/support/byte_buffer.h"
 
 namespace linjuli {
 
@@ -48,14 +49,14 @@ class WaitingRoom {
 class Feed {
  public:
   virtual ~Feed() = default;
-  // The next message, null when there is none at present. An error ends the stream.
-  virtual absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Next() = 0;
+  // The next message, nothing when there is none at present. An error ends the stream.
+  virtual absl::StatusOr<std::optional<grpc::ByteBuffer>> Next() = 0;
   // Wakes once there may be a next message: at once when it came since Next() gave null.
   virtual void Wait(std::shared_ptr<Waker> waker) = 0;
 };
 
 // Opens the feed that a call asks for, or says why not.
-using OpenFeed = std::function<absl::StatusOr<std::unique_ptr<Feed>>(Call)>;
+using OpenFeed = std::function<absl::StatusOr<std::unique_ptr<Feed>>(ByteCall)>;
 
 }  // namespace linjuli
 

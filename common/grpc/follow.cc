@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "common/grpc/wire.h"
 #include "common/status.h"
 #include "linjuli/changes/v1/changes.pb.h"
 
@@ -25,24 +26,24 @@ class FollowFeed : public Feed {
         epoch_(request.epoch()),
         after_(request.after_sequence()) {}
 
-  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Next() override {
+  absl::StatusOr<std::optional<grpc::ByteBuffer>> Next() override {
     LJ_ASSIGN(ChangeBatch batch, source_->Read(epoch_, after_, kPage));
     if (batch.changes.empty()) {
       LJ_RETURN_IF_ERROR(CheckPlace());
-      return nullptr;
+      return std::nullopt;
     }
     reached_ = true;
-    auto response = std::make_unique<FollowChangesResponse>();
-    response->set_epoch(batch.epoch);
+    FollowChangesResponse response;
+    response.set_epoch(batch.epoch);
     epoch_ = std::move(batch.epoch);
     size_t bytes = 0;
     for (auto& change : batch.changes) {
       bytes += change.ByteSizeLong();
-      if (bytes > kPageBytes && response->changes_size() > 0) break;
+      if (bytes > kPageBytes && response.changes_size() > 0) break;
       after_ = change.sequence();
-      *response->add_changes() = std::move(change);
+      *response.add_changes() = std::move(change);
     }
-    return response;
+    return ToBytes(response);
   }
 
   void Wait(std::shared_ptr<Waker> waker) override { bell_->Wait(after_, std::move(waker)); }

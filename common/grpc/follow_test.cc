@@ -100,7 +100,8 @@ GrpcSourceOptions Tickets() {
 GrpcChannelOptions To(const std::string& target) {
   return {.target = target,
           .first_retry = absl::Milliseconds(1),
-          .longest_retry = absl::Milliseconds(100)};
+          .longest_retry = absl::Milliseconds(100),
+          .patience = absl::ZeroDuration()};
 }
 
 TEST_CASE("two followers get a thousand changes while they are committed", "[grpc]") {

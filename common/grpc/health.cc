@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/grpc/wire.h"
 #include "common/status.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -16,15 +17,15 @@ class Health::WatchFeed : public Feed {
  public:
   WatchFeed(Health* health, bool known) : health_(health), known_(known) {}
 
-  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Next() override {
+  absl::StatusOr<std::optional<grpc::ByteBuffer>> Next() override {
     auto now = !known_              ? HealthCheckResponse::SERVICE_UNKNOWN
                : health_->serving() ? HealthCheckResponse::SERVING
                                     : HealthCheckResponse::NOT_SERVING;
-    if (sent_ == now) return nullptr;
+    if (sent_ == now) return std::nullopt;
     sent_ = now;
-    auto response = std::make_unique<HealthCheckResponse>();
-    response->set_status(now);
-    return response;
+    HealthCheckResponse response;
+    response.set_status(now);
+    return ToBytes(response);
   }
 
   void Wait(std::shared_ptr<Waker> waker) override {

@@ -70,6 +70,7 @@ TEST_CASE("health tells of every service, and watchers hear of each change", "[g
     return status.ok() ? HealthCheckResponse::ServingStatus_Name(response.status())
                        : ReasonOf(FromGrpc(status, "test"));
   };
+  server->SetServing(false);
   CHECK(check("") == "NOT_SERVING");
   server->SetServing(true);
   CHECK(check("") == "SERVING");

@@ -14,11 +14,11 @@
 namespace linjuli {
 namespace {
 
-using google::protobuf::Message;
-using google::protobuf::MessageFactory;
 using google::protobuf::MethodDescriptor;
 using grpc::internal::RpcMethod;
 using grpc::internal::RpcServiceMethod;
+
+constexpr char kPushback[] = "grpc-retry-pushback-ms";
 
 absl::Status Overloaded() {
   return Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
@@ -31,34 +31,35 @@ struct RawService::Method {
   const MethodDescriptor* descriptor;
   std::string path;  // gRPC keeps a pointer to it
   int index;
-  const Message* request;  // the prototype
   RawService* service;
-  Backend* backend = nullptr;
+  CarryBytes carry;
+  bool cancels = false;  // whether a call wants to know that its client has gone
   OpenFeed open;
   int most_streams = 0;
   std::atomic<int> streams{0};
 
   // The call that the bytes and metadata make.
-  absl::StatusOr<Call> Decode(grpc::ServerContext& context, grpc::ByteBuffer& bytes,
-                              absl::Duration longest) const {
-    Call call;
-    ReadMetadata(context, service->calls_->clock(), longest, call);
-    call.method = descriptor;
-    call.request.reset(request->New());
-    if (!FromBytes(bytes, *call.request)) {
-      return Refuse(absl::StatusCode::kInvalidArgument, "MALFORMED",
-                    absl::StrCat("The bytes are no ", request->GetTypeName(), "."));
-    }
+  ByteCall Read(grpc::ServerContext& context, grpc::ByteBuffer& bytes,
+                absl::Duration longest) const {
+    ByteCall call;
+    ReadMetadata(context, service->calls_->clock(), longest, call.call);
+    call.call.method = descriptor;
+    call.bytes.Swap(&bytes);
     return call;
   }
 };
 
-// Waits for a client, hands its call to the backend, and sends the reply from whichever thread the
-// backend gives it on.
+// Waits for a client, has its call carried out, and sends the reply from whichever thread it comes
+// on.
 class RawService::UnaryCall : public Event {
  public:
-  explicit UnaryCall(Method* method) : method_(method), responder_(&context_) {
+  explicit UnaryCall(Method* method)
+      : method_(method),
+        responder_(&context_),
+        gone_([this](bool) { Gone(); }),
+        owners_(method->cancels ? 3 : 1) {
     calls().Enter();
+    if (method_->cancels) context_.AsyncNotifyWhenDone(&gone_);
     method_->service->RequestAsyncUnary(method_->index, &context_, &bytes_, &responder_,
                                         calls().queue(), calls().queue(), this);
   }
@@ -68,35 +69,68 @@ class RawService::UnaryCall : public Event {
   }
 
   void Proceed(bool ok) override {
-    if (matched_ || !ok) {
+    if (matched_) return Release();
+    if (!ok) {
       delete this;
       return;
     }
     matched_ = true;
     new UnaryCall(method_);
+    // The reply may come, be sent, and end this object before its start returns; one that wants to
+    // be told to end stays until the start has returned and its client is known to have gone.
+    bool cancels = method_->cancels;
     running_ = calls().BeginRunning();
-    if (!running_) return Finish(Overloaded());
-    auto call = method_->Decode(context_, bytes_, kLongestCall);
-    if (!call.ok()) return Finish(call.status());
-    // The reply may come, be sent, and end this object before Start returns.
-    method_->backend->Start(*std::move(call), [this](Reply reply) { Finish(std::move(reply)); });
+    if (!running_) {
+      Finish({calls().Worded(Overloaded()), {}, {}});
+      if (cancels) Release();
+      return;
+    }
+    CancelCall cancel = method_->carry(method_->Read(context_, bytes_, kLongestCall),
+                                       [this](ByteReply reply) { Finish(std::move(reply)); });
+    if (!cancels) return;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!is_gone_) cancel_.swap(cancel);
+    }
+    if (cancel) cancel();
+    Release();
   }
 
  private:
   OpenCalls& calls() const { return *method_->service->calls_; }
 
-  void Finish(Reply reply) {
-    if (!reply.ok()) return responder_.FinishWithError(ToGrpc(reply.status()), this);
-    LJ_CHECK(*reply != nullptr);
-    responder_.Finish(ToBytes(*reply), grpc::Status::OK, this);
+  void Finish(ByteReply reply) {
+    if (!reply.pushback.empty()) context_.AddTrailingMetadata(kPushback, reply.pushback);
+    if (!reply.status.ok()) return responder_.FinishWithError(reply.status, this);
+    responder_.Finish(reply.bytes, grpc::Status::OK, this);
+  }
+
+  void Gone() {
+    CancelCall cancel;
+    {
+      absl::MutexLock lock(&mutex_);
+      is_gone_ = true;
+      cancel_.swap(cancel);
+    }
+    if (cancel) cancel();
+    Release();
+  }
+
+  void Release() {
+    if (owners_.fetch_sub(1) == 1) delete this;
   }
 
   Method* const method_;
   grpc::ServerContext context_;
   grpc::ByteBuffer bytes_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_;
+  FunctionEvent gone_;
   bool matched_ = false;
   bool running_ = false;
+  std::atomic<int> owners_;
+  absl::Mutex mutex_;
+  bool is_gone_ ABSL_GUARDED_BY(mutex_) = false;
+  CancelCall cancel_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Waits for a client and sends a feed's messages, one at a time: the next one is taken when the
@@ -137,9 +171,7 @@ class RawService::StreamCall {
     calls().AddStream(waker_.get());
     absl::MutexLock lock(&mutex_);
     if (method_->streams.fetch_add(1) >= method_->most_streams) return Finish(Overloaded());
-    auto call = method_->Decode(context_, bytes_, absl::InfiniteDuration());
-    if (!call.ok()) return Finish(call.status());
-    auto feed = method_->open(*std::move(call));
+    auto feed = method_->open(method_->Read(context_, bytes_, absl::InfiniteDuration()));
     if (!feed.ok()) return Finish(feed.status());
     feed_ = *std::move(feed);
     // So that a client knows that it is heard before there is anything to send.
@@ -185,9 +217,9 @@ class RawService::StreamCall {
     }
     auto message = feed_->Next();
     if (!message.ok()) return Finish(message.status());
-    if (*message != nullptr) {
+    if (message->has_value()) {
       step_ = Step::kWriting;
-      writer_.Write(ToBytes(**message), &written_);
+      writer_.Write(**message, &written_);
       return;
     }
     step_ = Step::kWaiting;
@@ -196,7 +228,7 @@ class RawService::StreamCall {
 
   void Finish(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     step_ = Step::kFinishing;
-    writer_.Finish(ToGrpc(status), &finished_);
+    writer_.Finish(calls().Worded(std::move(status)), &finished_);
   }
 
   // Ends this object when no completion is still to come.
@@ -229,7 +261,6 @@ RawService::Method& RawService::Add(const MethodDescriptor* descriptor, bool str
   method.descriptor = descriptor;
   method.path = PathOf(*descriptor);
   method.index = static_cast<int>(methods_.size()) - 1;
-  method.request = MessageFactory::generated_factory()->GetPrototype(descriptor->input_type());
   method.service = this;
   AddMethod(new RpcServiceMethod(
       method.path.c_str(), stream ? RpcMethod::SERVER_STREAMING : RpcMethod::NORMAL_RPC, nullptr));
@@ -237,8 +268,30 @@ RawService::Method& RawService::Add(const MethodDescriptor* descriptor, bool str
   return method;
 }
 
+CarryBytes Decoding(OpenCalls* calls, Backend* backend) {
+  return [calls, backend](ByteCall call, BytesDone done) -> CancelCall {
+    absl::Status decoded = Decode(call.bytes, call.call);
+    if (!decoded.ok()) {
+      done({calls->Worded(std::move(decoded)), {}, {}});
+      return nullptr;
+    }
+    backend->Start(std::move(call.call), [done = std::move(done)](Reply reply) mutable {
+      if (!reply.ok()) return done({ToGrpc(reply.status()), {}, {}});
+      LJ_CHECK(*reply != nullptr);
+      done({grpc::Status::OK, ToBytes(*reply), {}});
+    });
+    return nullptr;
+  };
+}
+
 void RawService::AddUnary(const MethodDescriptor* descriptor, Backend* backend) {
-  Add(descriptor, false).backend = backend;
+  Add(descriptor, false).carry = Decoding(calls_, backend);
+}
+
+void RawService::AddPassed(const MethodDescriptor* descriptor, CarryBytes carry) {
+  Method& method = Add(descriptor, false);
+  method.carry = std::move(carry);
+  method.cancels = true;
 }
 
 void RawService::AddStream(const MethodDescriptor* descriptor, OpenFeed open, int most) {
@@ -255,6 +308,59 @@ void RawService::Serve(int ahead) {
       for (int i = 0; i < ahead; ++i) new UnaryCall(method.get());
     }
   }
+}
+
+// Waits for a client of any method that is not registered.
+class UnknownCalls::UnknownCall : public Event {
+ public:
+  explicit UnknownCall(UnknownCalls* unknown) : unknown_(unknown), stream_(&context_) {
+    calls().Enter();
+    unknown_->service_.RequestCall(&context_, &stream_, calls().queue(), calls().queue(), this);
+  }
+  ~UnknownCall() override { calls().Leave(); }
+
+  void Proceed(bool ok) override {
+    if (matched_ || !ok) {
+      delete this;
+      return;
+    }
+    matched_ = true;
+    new UnknownCall(unknown_);
+    auto status = Refuse(absl::StatusCode::kUnimplemented, "NO_METHOD",
+                         "No such method is served here; reflection lists those that are.");
+    stream_.Finish(calls().Worded(std::move(status)), this);
+  }
+
+ private:
+  OpenCalls& calls() const { return *unknown_->calls_; }
+
+  UnknownCalls* const unknown_;
+  grpc::GenericServerContext context_;
+  grpc::GenericServerAsyncReaderWriter stream_;
+  bool matched_ = false;
+};
+
+void UnknownCalls::Serve() { new UnknownCall(this); }
+
+grpc::Status OpenCalls::Worded(absl::Status status) const {
+  if (localize_ && !status.ok()) localize_(status);
+  return ToGrpc(status);
+}
+
+OpenCalls::OpenCalls(grpc::ServerCompletionQueue* queue, Clock* clock, int most, Localizer localize,
+                     prometheus::Registry* metrics)
+    : queue_(queue), clock_(clock), most_(most), localize_(std::move(localize)) {
+  if (metrics == nullptr) return;
+  calls_open_ = &prometheus::BuildGauge()
+                     .Name("linjuli_grpc_calls")
+                     .Help("gRPC calls under way")
+                     .Register(*metrics)
+                     .Add({});
+  streams_open_ = &prometheus::BuildGauge()
+                       .Name("linjuli_grpc_streams")
+                       .Help("gRPC streams that are open")
+                       .Register(*metrics)
+                       .Add({});
 }
 
 void OpenCalls::Enter() {
@@ -274,19 +380,27 @@ void OpenCalls::AwaitNone() {
 }
 
 bool OpenCalls::BeginRunning() {
-  if (running_.fetch_add(1) < most_) return true;
+  if (running_.fetch_add(1) < most_) {
+    if (calls_open_ != nullptr) calls_open_->Increment();
+    return true;
+  }
   running_.fetch_sub(1);
   return false;
 }
 
-void OpenCalls::EndRunning() { running_.fetch_sub(1); }
+void OpenCalls::EndRunning() {
+  running_.fetch_sub(1);
+  if (calls_open_ != nullptr) calls_open_->Decrement();
+}
 
 void OpenCalls::AddStream(Waker* waker) {
+  if (streams_open_ != nullptr) streams_open_->Increment();
   absl::MutexLock lock(&mutex_);
   streams_.insert(waker);
 }
 
 void OpenCalls::RemoveStream(Waker* waker) {
+  if (streams_open_ != nullptr) streams_open_->Decrement();
   absl::MutexLock lock(&mutex_);
   streams_.erase(waker);
 }

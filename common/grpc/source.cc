@@ -69,13 +69,14 @@ class GrpcSource::Bell {
     FollowChangesRequest request;
     request.set_service(source_->options_.service);
     request.set_after_sequence(after);
-    auto metadata = WriteMetadata(source_->Token(), "", context_);
+    std::string token = source_->Token();
+    bool open = CheckToken(token).ok();
+    if (open) WriteMetadata(token, "", absl::InfiniteFuture(), context_);
     context_.set_wait_for_ready(true);
-    bool open = false;
     {
       absl::MutexLock lock(&state.mutex);
       request.set_epoch(state.epoch);
-      open = metadata.ok() && !state.closing;
+      open = open && !state.closing;
       if (open) {
         reader_ =
             state.stub->PrepareAsyncFollowChanges(&context_, request, source_->channel_->queue());

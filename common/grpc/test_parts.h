@@ -190,6 +190,7 @@ inline std::shared_ptr<grpc::Channel> ConnectTo(const GrpcServer& server) {
 inline std::unique_ptr<GrpcServer> StartOrFail(GrpcServerOptions options) {
   auto server = GrpcServer::Start(std::move(options));
   LJ_CHECK(server.ok());
+  (*server)->SetServing(true);
   return *std::move(server);
 }
 

@@ -6,10 +6,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/random.h"
+#include "common/rpc/wire_field.h"
 #include "common/status.h"
+#include "google/api/annotations.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 
@@ -21,6 +24,7 @@ using google::protobuf::Message;
 constexpr char kAuthorization[] = "authorization";
 constexpr char kBearer[] = "Bearer ";
 constexpr char kRequestId[] = "x-request-id";
+constexpr char kDeadline[] = "linjuli-deadline";
 constexpr size_t kMaxTrace = 64;
 // gRPC escapes each byte outside ASCII as three; the message is sent twice.
 constexpr size_t kMaxMessage = 512;
@@ -64,6 +68,12 @@ std::string Sent(const grpc::ServerContext& context, const char* name) {
   return absl::StrJoin(values, ",");
 }
 
+// A peer's moments are ours where its clock is.
+bool SameMachine(absl::string_view peer) {
+  return absl::StartsWith(peer, "unix:") || absl::StartsWith(peer, "ipv4:127.") ||
+         absl::StartsWith(peer, "ipv6:%5B::1%5D");
+}
+
 bool SafeTrace(absl::string_view trace) {
   return !trace.empty() && trace.size() <= kMaxTrace &&
          std::all_of(trace.begin(), trace.end(), [](unsigned char c) {
@@ -91,6 +101,16 @@ bool FromBytes(grpc::ByteBuffer& bytes, Message& message) {
   return grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok();
 }
 
+absl::Status Decode(const grpc::ByteBuffer& bytes, Call& call) {
+  using google::protobuf::MessageFactory;
+  grpc::ByteBuffer copy = bytes;
+  const auto* type = call.method->input_type();
+  call.request.reset(MessageFactory::generated_factory()->GetPrototype(type)->New());
+  if (FromBytes(copy, *call.request)) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kInvalidArgument, "MALFORMED",
+                absl::StrCat("The bytes are no ", type->full_name(), "."));
+}
+
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status proto = ToProto(status);
@@ -113,6 +133,14 @@ absl::Status FromGrpc(const grpc::Status& status, absl::string_view target) {
                 {{"target", std::string(target)}});
 }
 
+bool HasWords(const grpc::Status& status) {
+  google::rpc::Status proto;
+  if (!proto.ParseFromString(status.error_details())) return false;
+  return std::any_of(proto.details().begin(), proto.details().end(), [](const auto& detail) {
+    return detail.template Is<google::rpc::LocalizedMessage>();
+  });
+}
+
 void ReadMetadata(grpc::ServerContext& context, Clock& clock, absl::Duration longest, Call& call) {
   call.token = Sent(context, kAuthorization);
   // Anything but a bearer token stays as it is: the verifier refuses it, and nobody who sent
@@ -122,19 +150,38 @@ void ReadMetadata(grpc::ServerContext& context, Clock& clock, absl::Duration lon
   context.AddInitialMetadata(kRequestId, call.trace);
   // On the wire a deadline is a duration; gRPC has added the machine's clock to it.
   absl::Duration left = absl::FromChrono(context.deadline()) - Clock::Real()->Now();
+  int64_t moment = 0;
+  std::string sent = Sent(context, kDeadline);
+  if (!sent.empty() && SameMachine(context.peer()) && absl::SimpleAtoi(sent, &moment)) {
+    left = std::min(left, absl::FromUnixMicros(moment) - Clock::Real()->Now());
+  }
   call.deadline = clock.Now() + std::min(left, longest);
 }
 
-absl::Status WriteMetadata(absl::string_view token, absl::string_view trace,
-                           grpc::ClientContext& context) {
-  if (!std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
-    // gRPC stops the process on such a value.
-    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
-                  "The token has characters that no token has.");
-  }
+absl::Status CheckToken(absl::string_view token) {
+  if (std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
+                "The token has characters that no token has.");
+}
+
+void WriteMetadata(absl::string_view token, absl::string_view trace, absl::Time deadline,
+                   grpc::ClientContext& context) {
+  // gRPC stops the process on other characters.
+  LJ_CHECK(CheckToken(token).ok());
   if (!token.empty()) context.AddMetadata(kAuthorization, absl::StrCat(kBearer, token));
   context.AddMetadata(kRequestId, TraceFor(trace));
-  return absl::OkStatus();
+  if (deadline < absl::InfiniteFuture()) {
+    context.AddMetadata(kDeadline, absl::StrCat(absl::ToUnixMicros(deadline)));
+  }
+}
+
+bool MayRepeat(const google::protobuf::MethodDescriptor& method, const grpc::ByteBuffer& request) {
+  if (method.options().GetExtension(google::api::http).has_get()) return true;
+  const auto* request_id = method.input_type()->FindFieldByName("request_id");
+  if (request_id == nullptr) return false;
+  grpc::Slice bytes;
+  if (!request.DumpToSingleSlice(&bytes).ok()) return false;
+  return !FieldIn({reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, request_id).empty();
 }
 
 std::string TraceFor(absl::string_view sent) {

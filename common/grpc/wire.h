@@ -2,7 +2,11 @@
 //
 //   authorization: Bearer TOKEN        Call.token
 //   x-request-id: TRACE                Call.trace; comes back in the initial metadata
-//   grpc-status-details-bin            google.rpc.Status with every detail (common/status.h)
+//   linjuli-deadline: MICROSECONDS     when the call ends, since 1970, between processes of a
+//   machine grpc-status-details-bin            google.rpc.Status with every detail
+//   (common/status.h)
+//
+// Nothing else is read, and nothing else is passed on.
 #ifndef LINJULI_COMMON_GRPC_WIRE_H_
 #define LINJULI_COMMON_GRPC_WIRE_H_
 
@@ -30,6 +34,8 @@ grpc::ByteBuffer ToBytes(const google::protobuf::Message& message);
 grpc::ByteBuffer ToBytes(const Answer& answer);
 // False: the bytes are not such a message. Takes the buffer's contents.
 bool FromBytes(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
+// Makes `call.request` of the bytes, which stay. INVALID_ARGUMENT, reason MALFORMED.
+absl::Status Decode(const grpc::ByteBuffer& bytes, Call& call);
 
 // An error as gRPC sends it. Above kMaxErrorBytes the longest details are left out, the reason
 // last.
@@ -38,14 +44,24 @@ grpc::Status ToGrpc(const absl::Status& status);
 // code's name as reason (UNAVAILABLE, DEADLINE_EXCEEDED …) and the fact `target`.
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view target);
 
+// Whether an error as sent has words for people (google.rpc.LocalizedMessage).
+bool HasWords(const grpc::Status& status);
+
 // Fills the call's token, trace and deadline, and sends the trace back. `longest` bounds the
-// deadline; all deadlines are by `clock`, which need not be the machine's.
+// deadline; all deadlines are by `clock`, which need not be the machine's. gRPC's own deadline is a
+// duration, which begins anew where a process was frozen with the call unread before it; a peer on
+// this machine says the moment besides.
 void ReadMetadata(grpc::ServerContext& context, Clock& clock, absl::Duration longest, Call& call);
 
-// Passes token and trace on. UNAUTHENTICATED, reason TOKEN: the token has characters that
-// no header can carry.
-absl::Status WriteMetadata(absl::string_view token, absl::string_view trace,
-                           grpc::ClientContext& context);
+// UNAUTHENTICATED, reason TOKEN: the token has characters that no header can carry.
+absl::Status CheckToken(absl::string_view token);
+// Passes token, trace and deadline (of the machine's clock) on. The token must have been checked.
+void WriteMetadata(absl::string_view token, absl::string_view trace, absl::Time deadline,
+                   grpc::ClientContext& context);
+
+// Whether a call of the method may be sent again although it may have been carried out: it reads
+// (its route is a GET), or it bears a request_id.
+bool MayRepeat(const google::protobuf::MethodDescriptor& method, const grpc::ByteBuffer& request);
 
 // The trace of a call whose client sent `sent`: the same if it is 1 to 64 characters of
 // A-Z a-z 0-9 . _ - : and a new random one otherwise.

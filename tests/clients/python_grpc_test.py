@@ -1,66 +1,58 @@
 #!/usr/bin/python3
 """Another program's client: Debian's python3-grpcio, with stubs made from the protos as they are.
+The same calls go to `serve all`, and through a gateway to a service in another process.
 
   python_grpc_test.py [PROGRAM]
 """
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from served import ROOT, Served, binary, token  # noqa: E402
+from served import Served, binary, token  # noqa: E402
+from stubs import generate  # noqa: E402
 
 import grpc  # noqa: E402
 
 PROGRAM = binary(sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None)
-INCLUDES = [os.path.join(ROOT, "proto"), "/usr/share/gocode/src/github.com/gogo/googleapis",
-            "/usr/share/grpc-proto", "/usr/include"]
-PROTOS = ["google/api/http.proto", "google/api/annotations.proto", "google/rpc/status.proto",
-          "google/rpc/code.proto", "google/rpc/error_details.proto", "linjuli/options.proto",
-          "linjuli/changes/v1/changes.proto", "linjuli/needs_intake/v1/needs_intake.proto",
-          "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
 
 
-def generate(out):
-    """Stubs of the protos, importable; `google` and `grpc` are joined with Debian's packages."""
-    subprocess.run(["protoc", *["-I" + path for path in INCLUDES], "--python_out=" + out,
-                    "--grpc_python_out=" + out,
-                    "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin", *PROTOS],
-                   check=True)
-    import google.protobuf
-    sys.path.insert(0, out)
-    sys.modules["google"].__path__.append(os.path.join(out, "google"))
-    grpc.__path__.append(os.path.join(out, "grpc"))
+def setUpModule():
+    folder = tempfile.TemporaryDirectory(prefix="linjuli-stubs-")
+    unittest.addModuleCleanup(folder.cleanup)
+    generate(folder.name)
+    global pb, stub_of, status_pb, details_pb, health_pb, health_stub, refl_pb, refl_stub
+    from google.rpc import error_details_pb2 as details_pb, status_pb2 as status_pb
+    from grpc.health.v1 import health_pb2 as health_pb, health_pb2_grpc as health_stub
+    from grpc.reflection.v1alpha import reflection_pb2 as refl_pb
+    from grpc.reflection.v1alpha import reflection_pb2_grpc as refl_stub
+    from linjuli.needs_intake.v1 import needs_intake_pb2 as pb, needs_intake_pb2_grpc as stub_of
 
 
 class ClientInPython(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="linjuli-python-")
-        stubs, data = (os.path.join(cls.folder.name, name) for name in ("stubs", "data"))
-        os.mkdir(stubs)
+        data = os.path.join(cls.folder.name, "data")
         os.mkdir(data)
-        generate(stubs)
-        global pb, stub_of, status_pb, details_pb, health_pb, health_stub, refl_pb, refl_stub
-        from google.rpc import error_details_pb2 as details_pb, status_pb2 as status_pb
-        from grpc.health.v1 import health_pb2 as health_pb, health_pb2_grpc as health_stub
-        from grpc.reflection.v1alpha import reflection_pb2 as refl_pb
-        from grpc.reflection.v1alpha import reflection_pb2_grpc as refl_stub
-        from linjuli.needs_intake.v1 import needs_intake_pb2 as pb, needs_intake_pb2_grpc as stub_of
-        cls.served = Served(PROGRAM, data)
+        cls.start(data)
         cls.channel = grpc.insecure_channel(cls.served.addresses["grpc"])
         cls.needs = stub_of.NeedsIntakeStub(cls.channel)
         cls.worker = cls.bearer(data, "worker-1", "COMMUNITY_WORKER", "--area", "331082001")
         cls.resident = cls.bearer(data, "resident-1", "RESIDENT")
 
     @classmethod
+    def start(cls, data):
+        cls.served = Served(PROGRAM, data)
+        cls.processes = [cls.served]
+
+    @classmethod
     def tearDownClass(cls):
         cls.channel.close()
-        code = cls.served.terminate()
+        codes = [process.terminate() for process in cls.processes]
         cls.folder.cleanup()
-        assert code == 0, f"SIGTERM: exit {code}"
+        assert not any(codes), f"SIGTERM: exit {codes}"
 
     @staticmethod
     def bearer(data, subject, role, *options):
@@ -156,6 +148,28 @@ class ClientInPython(unittest.TestCase):
                               "grpc.health.v1.Health"}, names)
         blobs = files.file_descriptor_response.file_descriptor_proto
         self.assertTrue(any(b"ClaimNeed" in blob for blob in blobs))
+
+
+class ClientThroughTheGateway(ClientInPython):
+    @classmethod
+    def start(cls, data):
+        socket = f"unix:{cls.folder.name}/needs_intake.sock"
+        backend = Served(PROGRAM, data, ["needs_intake"], [], ["--grpc", socket])
+        cls.served = Served(PROGRAM, data, ["gateway"], ["http", "grpc"],
+                            ["--backend", "needs_intake=" + socket])
+        cls.processes = [cls.served, backend]
+
+    def test_a_token_that_is_none_is_refused_by_the_gateway(self):
+        ask = pb.GetNeedRequest(name="needs/none")
+        code, reason, details = self.refusal(lambda: self.needs.GetNeed(
+            ask, metadata=[("authorization", "Bearer a.b.c")]))
+        self.assertEqual((code, reason), (grpc.StatusCode.UNAUTHENTICATED, "TOKEN"))
+        self.assertTrue(details["LocalizedMessage"].message)
+
+    def test_what_is_not_served_is_refused_with_a_reason(self):
+        call = self.channel.unary_unary("/linjuli.monitoring.v1.Monitoring/GetReport")
+        code, reason, _ = self.refusal(lambda: call(b"", timeout=10))
+        self.assertEqual((code, reason), (grpc.StatusCode.UNIMPLEMENTED, "NO_METHOD"))
 
 
 if __name__ == "__main__":
