@@ -178,6 +178,8 @@ int Main(int argc, char** argv) {
   serve->add_option("--grpc,--listen", process.grpc, "gRPC door, ADDRESS:PORT or unix:PATH");
   serve->add_option("--metrics", process.metrics, "Prometheus door, ADDRESS:PORT");
   serve->add_option("--backend", backends, "NAME=ADDRESS of a service in another process");
+  serve->add_option("--allow-origin", process.origins,
+                    "https://HOST of a web page that may call the HTTP door from browsers");
   serve->add_option("--jwks", process.jwks, "JWKS file of the issuer; else the embedded one");
   serve->add_option("--issuer", process.issuer, "`iss` of its tokens");
   serve->add_option("--audience", process.audience, "`aud` of its tokens");

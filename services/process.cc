@@ -222,11 +222,15 @@ absl::Status Process::Parts::StartGateway() {
   gate.http.address = options.http.substr(0, colon);
   gate.http.port = port;
   gate.http.clock = options.clock;
+  gate.origins = options.origins;
   for (const auto& service : services) {
-    gate.services.push_back({service->plan().service, service.get()});
+    gate.services.push_back({service->plan().service, service.get(), service.get()});
   }
   for (const auto& remote : remotes) {
-    gate.services.push_back({remote.service, remote.channel});
+    sources.push_back(std::make_unique<GrpcSource>(
+        remote.channel,
+        GrpcSourceOptions{remote.name, [this] { return OwnToken(); }, absl::Seconds(2)}));
+    gate.services.push_back({remote.service, remote.channel, sources.back().get()});
   }
   if (gate.services.empty()) {
     return absl::InvalidArgumentError(

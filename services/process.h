@@ -24,6 +24,7 @@ struct ProcessOptions {
   std::string grpc;
   std::string metrics;
   std::map<std::string, std::string> backends;  // services elsewhere: name → target
+  std::vector<std::string> origins;             // web pages that may call from browsers
   // Whose tokens are trusted. Without a JWKS file: the embedded issuer of the data folder.
   std::string jwks;
   std::string issuer;

@@ -16,6 +16,7 @@ namespace linjuli {
 struct ChangeBatch {
   std::string epoch;  // names this life of the log; another value: it was restored
   std::vector<changes::v1::Change> changes;  // oldest first, without gaps
+  int64_t end = 0;  // the log's last place when it was read
 };
 
 // Thread-safe.

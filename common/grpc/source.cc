@@ -33,6 +33,7 @@ ChangeBatch TakeBatch(Response& response) {
   batch.epoch = response.epoch();
   batch.changes.assign(std::make_move_iterator(response.mutable_changes()->begin()),
                        std::make_move_iterator(response.mutable_changes()->end()));
+  if (!batch.changes.empty()) batch.end = batch.changes.back().sequence();
   return batch;
 }
 
@@ -196,7 +197,9 @@ absl::StatusOr<ChangeBatch> GrpcSource::Read(absl::string_view epoch, int64_t af
     if (ReasonOf(reply.status()) == "CURSOR_EXPIRED") state_->epoch.clear();
     return reply.status();
   }
-  ChangeBatch batch = TakeBatch(static_cast<ListChangesResponse&>(**reply));
+  auto& response = static_cast<ListChangesResponse&>(**reply);
+  ChangeBatch batch = TakeBatch(response);
+  batch.end = response.last_sequence();
   state_->epoch = batch.epoch;
   return batch;
 }

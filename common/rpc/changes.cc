@@ -119,14 +119,18 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
         PageBinding(message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
                         "ListHistory"),
                     caller, message);
+    // A restored log has other changes at the same places.
+    LJ_ASSIGN(std::string epoch, ReadEpoch(rx.db()));
+    binding = Sha256(binding + epoch).substr(0, binding.size());
     int64_t after = 0;
     if (!request.page_token().empty()) {
       LJ_ASSIGN(after, DecodePageToken(request.page_token(), binding));
     }
     LJ_ASSIGN(auto changes, ReadHistory(rx.db(), request.name(), after, size));
     if (after == 0 && changes.empty()) return NotFound(request.name());
-    if (static_cast<int>(changes.size()) == size) {
-      reply->set_next_page_token(EncodePageToken(changes.back().sequence(), binding));
+    if (request.tail() || static_cast<int>(changes.size()) == size) {
+      reply->set_next_page_token(
+          EncodePageToken(changes.empty() ? after : changes.back().sequence(), binding));
     }
     for (auto& change : changes) {
       // Other resources' contents follow their own rules; here they are only told of, and those

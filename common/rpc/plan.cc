@@ -188,6 +188,16 @@ class Planner {
     const std::string& transition = method_->options().GetExtension(linjuli::transition);
     std::string route = RouteOf(method_);
     if (absl::StartsWith(route, "GET ") && p_->writes()) Wrong("a GET must not write");
+    // Generated clients go by it: what has no side effects may be asked by GET, and asked again.
+    bool harmless =
+        method_->options().idempotency_level() == google::protobuf::MethodOptions::NO_SIDE_EFFECTS;
+    if (harmless && p_->writes()) Wrong("it writes, so it has no NO_SIDE_EFFECTS");
+    if (!harmless && !p_->writes()) {
+      Wrong("it only reads: say so with idempotency_level = NO_SIDE_EFFECTS");
+    }
+    if (!route.empty() && !absl::StartsWith(route, "GET ") && !p_->writes()) {
+      Wrong("it only reads, so its route is a GET");
+    }
     bool verb_handler = p_->handler != nullptr && p_->handler->verb;
     switch (p_->kind) {
       case MethodKind::kCreate:

@@ -71,6 +71,17 @@ TEST_CASE("a method that does not say who may call keeps its service from starti
 TEST_CASE("a method that reads by its verb and writes by its nature is refused", "[rpc][plan]") {
   CHECK(Broken("WritingGet") ==
         "linjuli.testing.broken.v1.WritingGet.FinishThing: a GET must not write");
+  CHECK(Broken("HarmlessWrite") ==
+        "linjuli.testing.broken.v1.HarmlessWrite.FinishThing: it writes, so it has no "
+        "NO_SIDE_EFFECTS");
+}
+
+TEST_CASE("a read says that it has no side effects, and goes by GET", "[rpc][plan]") {
+  CHECK(Broken("ReadThatDoesNotSaySo") ==
+        "linjuli.testing.broken.v1.ReadThatDoesNotSaySo.ListThings: it only reads: say so with "
+        "idempotency_level = NO_SIDE_EFFECTS");
+  CHECK(Broken("ReadByPost") ==
+        "linjuli.testing.broken.v1.ReadByPost.ListThings: it only reads, so its route is a GET");
 }
 
 TEST_CASE("a verb's transition must name states, and fit its kind", "[rpc][plan][X4]") {

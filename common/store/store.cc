@@ -440,6 +440,7 @@ absl::StatusOr<ChangeBatch> Store::Read(absl::string_view epoch, int64_t after, 
   }
   ChangeBatch batch;
   batch.epoch = epoch_;
+  batch.end = committed_.load();
   if (after >= committed_.load()) return batch;
   LJ_RETURN_IF_ERROR(Read(Nobody(), false, [&](Rx& rx) {
     LJ_ASSIGN(batch.changes, ReadChanges(rx.db(), after, limit));

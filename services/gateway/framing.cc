@@ -34,6 +34,12 @@ constexpr absl::string_view kSingle[] = {
     "x-request-id",
     "x-request-timeout",
     "content-encoding",
+    "connect-protocol-version",
+    "connect-timeout-ms",
+    "grpc-encoding",
+    "grpc-timeout",
+    "last-event-id",
+    "origin",
 };
 constexpr std::size_t kSingleCount = sizeof(kSingle) / sizeof(kSingle[0]);
 enum Single { kHost, kContentLength, kTransferEncoding, kContentType, kAuthorization, kExpect };

@@ -6,13 +6,18 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status.h"
 #include "linjuli/changes/v1/changes.pb.h"
+#include "services/gateway/connect.h"
+#include "services/gateway/cors.h"
+#include "services/gateway/grpc_web.h"
 #include "services/gateway/history.h"
 #include "services/gateway/openapi.h"
 #include "services/gateway/pages.h"
+#include "services/gateway/readiness.h"
 #include "services/gateway/route.h"
 
 namespace linjuli {
@@ -45,11 +50,13 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) 
   absl::flat_hash_map<const ServiceDescriptor*, Backend*> backends;
   std::vector<const ServiceDescriptor*> services;
   std::vector<NamedBackend> named;
+  std::vector<ChangeSource*> logs;
   for (const ServedBy& served : options.services) {
     LJ_CHECK(served.service != nullptr && served.backend != nullptr);
     services.push_back(served.service);
     backends[served.service] = served.backend;
     named.push_back({ShortName(*served.service), served.backend});
+    if (served.log != nullptr) logs.push_back(served.log);
   }
   const ServiceDescriptor* changes =
       changes::v1::Change::descriptor()->file()->FindServiceByName("Changes");
@@ -62,18 +69,37 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) 
 
   LJ_ASSIGN(RouteTable routes, RouteTable::Build(services));
   LJ_ASSIGN(std::string openapi, OpenApiDocument(services, options.descriptor_set));
+  LJ_ASSIGN(std::unique_ptr<CorsDoor> made, CorsDoor::Of(std::move(options.origins)));
+  const CorsDoor* cors = made.get();
+  gateway->doors_.push_back(std::move(made));
+  gateway->doors_.push_back(std::make_unique<PagesDoor>(std::move(openapi), options.ready));
+  if (gateway->changes_ != nullptr) {
+    LJ_ASSIGN(RouteTable live, RouteTable::Build({changes}));
+    gateway->doors_.push_back(std::make_unique<EventDoor>(std::move(live), gateway->changes_.get(),
+                                                          std::move(logs), options.events,
+                                                          options.localize, options.http.clock));
+  }
+  absl::flat_hash_set<std::string> names;
+  for (const ServiceDescriptor* service : services) names.insert(service->full_name());
+  gateway->readiness_ =
+      std::make_unique<ReadinessBackend>(std::move(names), std::move(options.ready));
+  backends[ReadinessBackend::Service()] = gateway->readiness_.get();
+  Resolve resolve = [backends = std::move(backends)](const MethodDescriptor* method) {
+    auto found = backends.find(method->service());
+    return found == backends.end() ? nullptr : found->second;
+  };
+  services.push_back(ReadinessBackend::Service());
+  gateway->methods_ = std::make_unique<RpcMethods>(services, resolve);
   gateway->doors_.push_back(
-      std::make_unique<PagesDoor>(std::move(openapi), std::move(options.ready)));
+      std::make_unique<GrpcWebDoor>(gateway->methods_.get(), options.localize, options.http.clock));
+  gateway->doors_.push_back(
+      std::make_unique<ConnectDoor>(gateway->methods_.get(), options.localize, options.http.clock));
   gateway->doors_.push_back(std::make_unique<RestDoor>(
-      std::move(routes),
-      [backends = std::move(backends)](const MethodDescriptor* method) {
-        auto found = backends.find(method->service());
-        return found == backends.end() ? nullptr : found->second;
-      },
-      std::move(options.localize), options.http.clock));
+      std::move(routes), std::move(resolve), std::move(options.localize), options.http.clock));
 
   if (options.http.random == nullptr) options.http.random = RandomBits;
-  auto handle = [&doors = gateway->doors_](const HttpRequest& request, HttpRespond respond) {
+  auto handle = [&doors = gateway->doors_, cors](const HttpRequest& request, HttpRespond respond) {
+    cors->Mark(request, respond);
     for (const auto& door : doors) {
       if (door->Takes(request)) return door->Handle(request, std::move(respond));
     }

@@ -71,11 +71,12 @@ bool Earlier(const Change& a, const Change& b) {
 // The answers to one question as they come in.
 class Gathering {
  public:
-  Gathering(std::vector<Place> places, int page_size, Done done)
+  Gathering(std::vector<Place> places, int page_size, bool tail, Done done)
       : places_(std::move(places)),
         pages_(places_.size()),
         open_(static_cast<int>(places_.size())),
         page_size_(page_size),
+        tail_(tail),
         done_(std::move(done)) {}
 
   // From any thread; the last one answers.
@@ -113,7 +114,8 @@ class Gathering {
         if (!pages_[i].has_value()) continue;
         if (at[i] >= pages_[i]->changes_size()) {
           // What follows on that page may be earlier than anything that is here.
-          unseen = unseen || !pages_[i]->next_page_token().empty();
+          bool full = pages_[i]->changes_size() >= page_size_;
+          unseen = unseen || (tail_ ? full : !pages_[i]->next_page_token().empty());
         } else if (!first ||
                    Earlier(pages_[i]->changes(at[i]), pages_[*first]->changes(at[*first]))) {
           first = i;
@@ -130,7 +132,8 @@ class Gathering {
   void Move(std::size_t i, int at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Place& place = places_[i];
     if (!pages_[i].has_value()) {
-      place.ended = true;
+      // Who does not know of the resource now may later.
+      place.ended = !tail_;
     } else if (at < pages_[i]->changes_size()) {
       place.skip = at;
     } else {
@@ -147,6 +150,7 @@ class Gathering {
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   absl::Status not_found_ ABSL_GUARDED_BY(mutex_);
   const int page_size_;
+  const bool tail_;
   Done done_;
 };
 
@@ -203,7 +207,8 @@ void ChangesBackend::ListHistory(Call call, Done done) {
   }
   int page_size = request->page_size() > 0 ? request->page_size() : 100;
   // Shared by the answers, of which nobody knows which comes last.
-  auto gathering = std::make_shared<Gathering>(std::move(places), page_size, std::move(done));
+  auto gathering = std::make_shared<Gathering>(std::move(places), page_size, request->tail(),
+                                               std::move(done));
   for (std::size_t i = 0; i < calls.size(); ++i) {
     asked[i]->Start(std::move(calls[i]),
                     [gathering, i](Reply reply) { gathering->Add(i, std::move(reply)); });

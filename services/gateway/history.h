@@ -18,7 +18,8 @@ struct NamedBackend {
 // ListHistory asks every service and merges what they say by commit time. One that does not know
 // the resource adds nothing; NOT_FOUND is the answer only where it is everybody's. Any other error
 // of one is the answer: a story with a hole looks like a whole one. A page may be shorter than
-// asked for before the end.
+// asked for before the end. With `tail` the token remembers every service, also those that had
+// nothing to say.
 // ListChanges goes to the service that it names; NOT_FOUND where there is none of that name.
 //
 // Thread-safe where the backends are.

@@ -43,9 +43,12 @@ class FakeService : public Backend {
       change->mutable_commit_time()->set_seconds(times_[from]);
       change->set_method(name_);
     }
-    if (from < times_.size()) page->set_next_page_token(absl::StrCat(from));
+    if (request.tail() || from < times_.size()) page->set_next_page_token(absl::StrCat(from));
     done(Reply(std::move(page)));
   }
+
+  // Something more happens.
+  void Happen(int time) { times_.push_back(time); }
 
   absl::Status error;
   std::string token;
@@ -53,7 +56,7 @@ class FakeService : public Backend {
 
  private:
   const std::string name_;
-  const std::vector<int> times_;
+  std::vector<int> times_;
   const int most_;
 };
 
@@ -105,6 +108,33 @@ TEST_CASE("histories of several services are one story in the order of time", "[
   ChangesBackend changes({{"a", &a}, {"b", &b}, {"c", &none}});
   CHECK(Story(changes, 100) == "1a 2b 3b 4a 5a 9a 10b");
   CHECK(a.token == "token");
+}
+
+TEST_CASE("a story is told one by one, and goes on where somebody has something new", "[gateway]") {
+  FakeService a("a", {1, 4}), b("b", {2}), late("c", {});
+  ChangesBackend changes({{"a", &a}, {"b", &b}, {"c", &late}});
+  std::string token;
+  auto next = [&] {
+    auto request = std::make_unique<ListHistoryRequest>();
+    request->set_name("needs/a");
+    request->set_page_size(1);
+    request->set_tail(true);
+    request->set_page_token(token);
+    Reply reply = Ask(changes, "ListHistory", std::move(request));
+    REQUIRE(reply.ok());
+    const auto& page = dynamic_cast<const ListHistoryResponse&>(**reply);
+    REQUIRE(page.changes_size() <= 1);
+    token = page.next_page_token();
+    CHECK(token != "");
+    return page.changes().empty() ? "" : absl::StrCat(page.changes(0).commit_time().seconds(),
+                                                      page.changes(0).method());
+  };
+  for (const char* wanted : {"1a", "2b", "4a", "", ""}) CHECK(next() == wanted);
+  late.Happen(5);
+  CHECK(next() == "5c");
+  b.Happen(6);
+  a.Happen(7);
+  for (const char* wanted : {"6b", "7a", ""}) CHECK(next() == wanted);
 }
 
 TEST_CASE("pages of any size tell the same story", "[gateway]") {

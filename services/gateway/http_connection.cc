@@ -56,7 +56,8 @@ void Connection::Read() {
                             reading_ = false;
                             if (state_ == State::kClosed) return Leave();
                             if (error) return Close();
-                            if (state_ == State::kLingering) {
+                            // A client may end a stream, and has nothing to say in it.
+                            if (state_ == State::kLingering || stream_ != nullptr) {
                               discarded_ += bytes;
                               return discarded_ > kDiscarded ? Close() : Read();
                             }
@@ -178,7 +179,9 @@ bool Connection::Handle() {
 }
 
 void Connection::Deliver(std::uint64_t exchange, Encode encode) {
-  if (state_ != State::kHandling || exchange != this->exchange()) return;
+  if (exchange != this->exchange()) return;
+  if (state_ == State::kStreaming) return TakePart(encode());
+  if (state_ != State::kHandling) return;
   if (Answer(encode())) Advance();
 }
 
@@ -194,24 +197,70 @@ bool Connection::Fail(const FramingFault& fault) {
 
 bool Connection::Answer(HttpResponse response) {
   loop_.metrics.Answered(response.code);
-  closing_ = closing_ || !framing_.keep_alive || loop_.draining;
+  if (framing_.verb != Verb::kHead) stream_ = std::move(response.stream);
+  closing_ = closing_ || !framing_.keep_alive || loop_.draining || stream_ != nullptr;
   output_.clear();
   sent_ = 0;
   absl::StrAppend(&output_, "HTTP/1.1 ", response.code, " ", ReasonPhrase(response.code), "\r\n",
                   loop_.fixed_fields, "X-Request-Id: ", trace_, "\r\n");
   if (response.code != 204) {
-    absl::StrAppend(&output_, "Content-Type: ", response.content_type,
-                    "\r\nContent-Length: ", response.body.size(), "\r\n");
+    absl::StrAppend(&output_, "Content-Type: ", response.content_type, "\r\n");
+    if (stream_ == nullptr) {
+      absl::StrAppend(&output_, "Content-Length: ", response.body.size(), "\r\n");
+    } else if (in_chunks()) {
+      output_ += "Transfer-Encoding: chunked\r\n";
+    }
   }
   for (const auto& [name, value] : response.fields) {
     absl::StrAppend(&output_, name, ": ", value, "\r\n");
   }
   if (closing_) output_ += "Connection: close\r\n";
   output_ += "\r\n";
-  if (framing_.verb != Verb::kHead && response.code != 204) output_ += response.body;
+  if (stream_ != nullptr) {
+    AppendPart(response.body);
+    begin_ = end_ = 0;
+    if (!reading_) Read();
+  } else if (framing_.verb != Verb::kHead && response.code != 204) {
+    output_ += response.body;
+  }
   state_ = State::kWriting;
   Due(loop_.options.idle_timeout);
   return Write();
+}
+
+void Connection::AppendPart(absl::string_view body) {
+  if (body.empty()) return;
+  if (in_chunks()) absl::StrAppend(&output_, absl::Hex(body.size()), "\r\n");
+  absl::StrAppend(&output_, body);
+  if (in_chunks()) output_ += "\r\n";
+}
+
+void Connection::AskForPart() {
+  state_ = State::kStreaming;
+  ++count_;
+  Due(loop_.options.answer_timeout);
+  // Not as an answer within the handler: parts that are there at once would call each other ever
+  // deeper.
+  stream_->Next(HttpRespond(loop_.mailbox, exchange()));
+}
+
+void Connection::TakePart(HttpResponse part) {
+  if (part.code != 200 && part.code != 204) return Close();
+  output_.clear();
+  sent_ = 0;
+  AppendPart(part.body);
+  if (part.code == 204) return EndStream();
+  state_ = State::kWriting;
+  Due(loop_.options.idle_timeout);
+  Write();
+}
+
+void Connection::EndStream() {
+  stream_.reset();
+  if (in_chunks()) output_ += "0\r\n\r\n";
+  state_ = State::kWriting;
+  Due(loop_.options.idle_timeout);
+  Write();
 }
 
 bool Connection::Write() {
@@ -229,7 +278,8 @@ bool Connection::Write() {
                              if (state_ == State::kClosed) return Leave();
                              if (error) return Close();
                              sent_ += bytes;
-                             Due(loop_.options.idle_timeout);
+                             // Who takes a part too slowly can come again and resume.
+                             if (stream_ == nullptr) Due(loop_.options.idle_timeout);
                              if (Write()) Advance();
                            });
   return false;
@@ -238,6 +288,16 @@ bool Connection::Write() {
 bool Connection::Written() {
   if (output_.capacity() > kKept) std::string().swap(output_);
   if (body_.capacity() > kKept) std::string().swap(body_);
+  if (stream_ != nullptr) {
+    if (loop_.draining) {
+      output_.clear();
+      sent_ = 0;
+      EndStream();
+    } else {
+      AskForPart();
+    }
+    return false;
+  }
   if (closing_) {
     Linger();
     return false;
@@ -275,6 +335,7 @@ void Connection::Sweep() {
     case State::kHandling:
       Fail(kNoAnswer);
       return;
+    case State::kStreaming:
     case State::kWriting:
     case State::kLingering:
       Close();
@@ -286,11 +347,13 @@ void Connection::Sweep() {
 
 void Connection::Drain() {
   if (state_ == State::kHead && end_ == begin_) Close();
+  if (state_ == State::kStreaming) Written();
 }
 
 void Connection::Close() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
+  stream_.reset();
   error_code ignored;
   socket_.close(ignored);
   // Not at once: the caller may still use *this, and a sweep walks over the connections.

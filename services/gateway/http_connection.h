@@ -88,11 +88,11 @@ class Connection {
   void Deliver(std::uint64_t exchange, Encode encode);
   // Gives up what has waited too long. Call at every sweep.
   void Sweep();
-  // Closes where nothing is going on; what is going on ends with a close.
+  // Closes where nothing is going on; what is going on ends with a close, and streams end.
   void Drain();
 
  private:
-  enum class State { kHead, kBody, kHandling, kWriting, kLingering, kClosed };
+  enum class State { kHead, kBody, kHandling, kStreaming, kWriting, kLingering, kClosed };
 
   void Read();
   void Advance();
@@ -102,6 +102,11 @@ class Connection {
   bool Fail(const FramingFault& fault);
   // Writes; true when it is all out and the next request may be read.
   bool Answer(HttpResponse response);
+  // A stream: puts a part into the output, asks for the next one, takes one, ends.
+  void AppendPart(absl::string_view body);
+  void AskForPart();
+  void TakePart(HttpResponse part);
+  void EndStream();
   bool Write();
   bool Written();
   void Linger();
@@ -111,6 +116,8 @@ class Connection {
 
   absl::string_view input() const { return {buffer_.get() + begin_, end_ - begin_}; }
   std::uint64_t exchange() const { return std::uint64_t{id_} << 32 | count_; }
+  // How streams are framed; in HTTP/1.0 they end with the connection.
+  bool in_chunks() const { return head_.version == 11; }
   void Due(absl::Duration after);
 
   Loop& loop_;
@@ -139,6 +146,7 @@ class Connection {
   std::string output_;
   std::size_t sent_ = 0;
   std::size_t discarded_ = 0;
+  std::unique_ptr<HttpStream> stream_;
 };
 
 }  // namespace linjuli

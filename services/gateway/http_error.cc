@@ -27,36 +27,15 @@ int DoorCodeOf(const absl::Status& status) {
 }
 
 void WriteDetail(absl::string_view url, const absl::Cord& bytes, JsonWriter& json) {
-  absl::string_view type = absl::StripPrefix(url, "type.googleapis.com/");
-  const auto* descriptor =
-      DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(type));
-  if (descriptor == nullptr) return;
-  std::unique_ptr<Message> detail(
-      MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+  std::unique_ptr<Message> detail = ErrorDetail(url, bytes);
+  if (detail == nullptr) return;
   std::string text;
-  if (!detail->ParseFromString(std::string(bytes))) return;
   PrintJson(*detail, text);
   std::string typed = "{\"@type\":";
   AppendJsonString(url, typed);
   if (text.size() > 2) typed += ',';
   typed.append(text, 1, std::string::npos);
   json.Raw(typed);
-}
-
-HttpResponse Build(int http_code, const absl::Status& status) {
-  JsonWriter json;
-  json.BeginObject().Key("error").BeginObject();
-  json.Field("code", http_code);
-  json.Field("status", CanonicalName(status.code()));
-  json.Field("message", status.message());
-  json.Key("details").BeginArray();
-  status.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& bytes) { WriteDetail(url, bytes, json); });
-  json.EndArray().EndObject().EndObject();
-  HttpResponse response;
-  response.code = http_code;
-  response.body = json.Take();
-  return response;
 }
 
 }  // namespace
@@ -179,10 +158,40 @@ absl::string_view ReasonPhrase(int http_code) {
   }
 }
 
-HttpResponse ErrorResponse(const absl::Status& status) {
-  HttpResponse response = Build(DoorCodeOf(status), status);
+std::unique_ptr<Message> ErrorDetail(absl::string_view url, const absl::Cord& bytes) {
+  absl::string_view type = absl::StripPrefix(url, "type.googleapis.com/");
+  const auto* descriptor =
+      DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(type));
+  if (descriptor == nullptr) return nullptr;
+  std::unique_ptr<Message> detail(
+      MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+  return detail->ParseFromString(std::string(bytes)) ? std::move(detail) : nullptr;
+}
+
+HttpResponse ErrorHead(const absl::Status& status) {
+  HttpResponse response;
+  response.code = DoorCodeOf(status);
   if (response.code == 401) response.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (response.code == 405) response.fields.emplace_back("Allow", FactOf(status, "allow"));
+  return response;
+}
+
+std::string ErrorBody(const absl::Status& status, int http_code) {
+  JsonWriter json;
+  json.BeginObject().Key("error").BeginObject();
+  json.Field("code", http_code);
+  json.Field("status", CanonicalName(status.code()));
+  json.Field("message", status.message());
+  json.Key("details").BeginArray();
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& bytes) { WriteDetail(url, bytes, json); });
+  json.EndArray().EndObject().EndObject();
+  return json.Take();
+}
+
+HttpResponse ErrorResponse(const absl::Status& status) {
+  HttpResponse response = ErrorHead(status);
+  response.body = ErrorBody(status, response.code);
   return response;
 }
 
@@ -191,7 +200,17 @@ HttpResponse ErrorResponse(const FramingFault& fault) {
   if (fault.code == 408 || fault.code == 504) code = absl::StatusCode::kDeadlineExceeded;
   if (fault.code == 501) code = absl::StatusCode::kUnimplemented;
   if (fault.code == 503) code = absl::StatusCode::kUnavailable;
-  return Build(fault.code, Refuse(code, fault.reason, fault.sentence));
+  HttpResponse response;
+  response.code = fault.code;
+  response.body = ErrorBody(Refuse(code, fault.reason, fault.sentence), fault.code);
+  return response;
+}
+
+HttpResponse OptionsResponse(absl::string_view allow) {
+  HttpResponse response;
+  response.code = 204;
+  response.fields.emplace_back("Allow", allow);
+  return response;
 }
 
 }  // namespace linjuli

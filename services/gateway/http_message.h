@@ -47,6 +47,22 @@ struct HttpRequest {
   }
 };
 
+using HttpFields = std::vector<std::pair<std::string, std::string>>;
+
+class HttpRespond;
+
+// The rest of an answer that comes part by part, for as long as there is something to say. Owned by
+// the connection and destroyed when the client has gone, the server drains, or it has ended.
+class HttpStream {
+ public:
+  virtual ~HttpStream() = default;
+  // Asks for the next part, on the connection's thread, once the one before has been written: so a
+  // client that reads slowly holds one part and no more. The part may be given at any time, from
+  // any thread; of it the body is sent, and the code says: 200, ask for the next one (a part
+  // without a body sends nothing); 204, this was the end; another one, the answer is cut off.
+  virtual void Next(HttpRespond respond) = 0;
+};
+
 // The server adds Date, Content-Length, X-Request-Id, Cache-Control and X-Content-Type-Options,
 // and leaves the body away for HEAD.
 struct HttpResponse {
@@ -54,8 +70,10 @@ struct HttpResponse {
   // A literal: kept as a pointer.
   const char* content_type = "application/json";
   // Further fields; names and values are sent as they are and must hold no line break.
-  std::vector<std::pair<std::string, std::string>> fields;
+  HttpFields fields;
   std::string body;
+  // Where there is one, `body` is the first part. Sent in chunks, and the connection closes after.
+  std::unique_ptr<HttpStream> stream;
 };
 
 // Makes a response on the thread that writes it.
@@ -72,6 +90,11 @@ class HttpRespond {
   HttpRespond& operator=(HttpRespond&&) = delete;
   ~HttpRespond();
 
+  // A field that the answer will have, whatever it is.
+  void Add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+
   void operator()(HttpResponse response) &&;
   // The same; `encode` runs on the connection's own thread, so that a thread that ends many calls
   // at once, as a store's writer does, is not the one to encode their answers.
@@ -81,6 +104,7 @@ class HttpRespond {
   // Shared by a loop and all answers that are still to come, which may outlive it.
   std::shared_ptr<Mailbox> mailbox_;
   std::uint64_t exchange_;
+  HttpFields fields_;
 };
 
 // A way in: REST, documentation, probes. Another protocol is another door.

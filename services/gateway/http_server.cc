@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -83,7 +84,7 @@ HttpRespond::HttpRespond(std::shared_ptr<Mailbox> mailbox, std::uint64_t exchang
 
 HttpRespond::~HttpRespond() {
   if (mailbox_ == nullptr) return;
-  mailbox_->Give(exchange_, [] {
+  std::move(*this).Later([] {
     return ErrorResponse(FramingFault{503, "UNANSWERED", "the request was given up; try again"});
   });
 }
@@ -95,7 +96,12 @@ void HttpRespond::operator()(HttpResponse response) && {
 
 void HttpRespond::Later(Encode encode) && {
   std::shared_ptr<Mailbox> mailbox = std::move(mailbox_);
-  mailbox->Give(exchange_, std::move(encode));
+  if (fields_.empty()) return mailbox->Give(exchange_, std::move(encode));
+  mailbox->Give(exchange_, [encode = std::move(encode), fields = std::move(fields_)]() mutable {
+    HttpResponse response = encode();
+    std::move(fields.begin(), fields.end(), std::back_inserter(response.fields));
+    return response;
+  });
 }
 
 // --- one thread -------------------------------------------------------------------------------

@@ -395,5 +395,187 @@ TEST_CASE("an address that is taken is an error with a reason", "[gateway]") {
   CHECK(absl::StrContains(second.status().message(), absl::StrCat("port ", server->port())));
 }
 
+// --- streams -----------------------------------------------------------------------------------
+
+// Says what it is given to say, and tells when it is destroyed.
+struct Script {
+  std::vector<std::string> parts;  // then, by `end`: the end, nothing more, or no answer
+  enum End { kEnd, kWait, kGiveUp } end = kEnd;
+  bool other_thread = false;
+  absl::Notification destroyed;
+};
+
+class ScriptedStream : public HttpStream {
+ public:
+  explicit ScriptedStream(Script* script) : script_(script) {}
+  ~ScriptedStream() override {
+    if (speaker_.joinable()) speaker_.join();
+    script_->destroyed.Notify();
+  }
+  void Next(HttpRespond respond) override {
+    bool over = said_ == script_->parts.size();
+    if (over && script_->end == Script::kWait) {
+      waiting_.emplace(std::move(respond));
+      return;
+    }
+    if (over && script_->end == Script::kGiveUp) return;
+    HttpResponse part;
+    part.code = over ? 204 : 200;
+    if (!over) part.body = script_->parts[said_++];
+    if (!script_->other_thread) return std::move(respond)(std::move(part));
+    if (speaker_.joinable()) speaker_.join();
+    speaker_ = std::thread([respond = std::move(respond), part = std::move(part)]() mutable {
+      std::move(respond)(std::move(part));
+    });
+  }
+
+ private:
+  Script* const script_;
+  std::size_t said_ = 0;
+  absl::optional<HttpRespond> waiting_;
+  std::thread speaker_;
+};
+
+std::unique_ptr<HttpServer> StartStreaming(Script* script, HttpServerOptions options = Quick()) {
+  return StartServer(std::move(options), [script](const HttpRequest& request, HttpRespond respond) {
+    if (request.path == "/next") return Echo(request, std::move(respond));
+    HttpResponse response;
+    response.content_type = "text/plain";
+    response.body = "first";
+    response.stream = std::make_unique<ScriptedStream>(script);
+    std::move(respond)(std::move(response));
+  });
+}
+
+// Asks, and hears the first part.
+void Begin(TestClient& client) {
+  client.Send(kGet);
+  CHECK(client.Receive().code == 200);
+  CHECK(client.Chunk() == "first");
+}
+
+TEST_CASE("a stream's parts come in order, and its end is told", "[gateway][stream]") {
+  for (bool other_thread : {false, true}) {
+    Script script;
+    script.other_thread = other_thread;
+    // As many as would not fit the stack, were each asked for within the one before.
+    for (int i = 0; i < 20'000; ++i) script.parts.push_back(i % 3 == 0 ? "" : absl::StrCat(i));
+    auto server = StartStreaming(&script);
+    TestClient client(server->port());
+    client.Send(kGet);
+    ClientResponse head = client.Receive();
+    CHECK(head.code == 200);
+    CHECK(head.Field("Transfer-Encoding") == "chunked");
+    CHECK(head.Field("Content-Length") == "");
+    CHECK(head.Field("Connection") == "close");
+    CHECK(client.Chunk() == "first");
+    bool in_order = true;
+    for (const std::string& part : script.parts) {
+      in_order = in_order && (part.empty() || client.Chunk() == part);
+    }
+    CHECK(in_order);
+    CHECK(client.Chunk() == "");
+    CHECK(client.EndedInOrder());
+    CHECK(client.Closed());
+    script.destroyed.WaitForNotification();
+  }
+}
+
+TEST_CASE("a stream in HTTP/1.0 has no chunks and ends with the connection", "[gateway][stream]") {
+  Script script;
+  script.parts = {", second"};
+  auto server = StartStreaming(&script);
+  TestClient client(server->port());
+  client.Send("GET /a HTTP/1.0\r\n\r\n");
+  CHECK(client.Receive().Field("Transfer-Encoding") == "");
+  CHECK(client.Rest() == "first, second");
+}
+
+TEST_CASE("HEAD of what would be a stream has no body", "[gateway][stream]") {
+  Script script;
+  auto server = StartStreaming(&script);
+  TestClient client(server->port());
+  CHECK(client.Ask("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n").code == 200);
+  script.destroyed.WaitForNotification();
+}
+
+TEST_CASE("a stream that gives up is cut off, not ended", "[gateway][stream]") {
+  Script script;
+  script.end = Script::kGiveUp;
+  auto server = StartStreaming(&script);
+  TestClient client(server->port());
+  Begin(client);
+  CHECK(client.Chunk() == "");
+  CHECK_FALSE(client.EndedInOrder());
+  CHECK(client.Closed());
+}
+
+TEST_CASE("a client that goes away ends its stream at once", "[gateway][stream]") {
+  Script script;
+  script.end = Script::kWait;
+  auto server = StartStreaming(&script);
+  {
+    TestClient client(server->port());
+    Begin(client);
+  }
+  script.destroyed.WaitForNotification();
+}
+
+TEST_CASE("a stream that says nothing for too long is cut off", "[gateway][stream]") {
+  Script script;
+  script.end = Script::kWait;
+  HttpServerOptions options = Quick();
+  options.answer_timeout = absl::Milliseconds(20);
+  auto server = StartStreaming(&script, std::move(options));
+  TestClient client(server->port());
+  Begin(client);
+  CHECK(client.Chunk() == "");
+  CHECK_FALSE(client.EndedInOrder());
+  script.destroyed.WaitForNotification();
+}
+
+TEST_CASE("a client that reads too slowly is dropped, and costs one part meanwhile",
+          "[gateway][stream]") {
+  Script script;
+  for (int i = 0; i < 1000; ++i) script.parts.push_back(std::string(1 << 20, 'x'));
+  HttpServerOptions options = Quick();
+  options.idle_timeout = absl::Milliseconds(50);
+  auto server = StartStreaming(&script, std::move(options));
+  TestClient client(server->port());
+  client.Send(kGet);
+  script.destroyed.WaitForNotification();
+  CHECK_FALSE(client.EndedInOrder());
+}
+
+TEST_CASE("a server that drains ends its streams in order", "[gateway][stream]") {
+  Script script;
+  script.end = Script::kWait;
+  auto server = StartStreaming(&script);
+  TestClient client(server->port());
+  Begin(client);
+  bool drained = false;
+  std::thread drain([&] { drained = server->Drain(absl::Seconds(10)); });
+  CHECK(client.Chunk() == "");
+  CHECK(client.EndedInOrder());
+  CHECK(client.Closed());
+  client.Close();
+  drain.join();
+  CHECK(drained);
+}
+
+TEST_CASE("what a client sends into a stream is nobody's", "[gateway][stream]") {
+  Script script;
+  script.parts = {"second"};
+  auto server = StartStreaming(&script);
+  TestClient client(server->port());
+  client.Send(absl::StrCat(kGet, kNext, kNext));
+  client.Receive();
+  CHECK(client.Chunk() == "first");
+  CHECK(client.Chunk() == "second");
+  CHECK(client.Chunk() == "");
+  CHECK(client.EndedInOrder());
+  CHECK(client.Closed());
+}
+
 }  // namespace
 }  // namespace linjuli

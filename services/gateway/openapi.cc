@@ -32,7 +32,9 @@ constexpr absl::string_view kTitle = "邻距里 linjuli";
 constexpr absl::string_view kAbout =
     "An open backend for community services. Send `Authorization: Bearer` with a token, JSON in "
     "UTF-8, and `Idempotency-Key` with every write that you may have to repeat. Errors carry a "
-    "`reason` in capitals; programs decide by it, never by the sentence.";
+    "`reason` in capitals; programs decide by it, never by the sentence. The same methods answer at "
+    "`/package.Service/Method` to clients of Connect and gRPC-Web; `/v1/history/…` and "
+    "`/v1/changes/…` go on live for `Accept: text/event-stream`.";
 
 // The error of AIP-193.
 constexpr absl::string_view kErrorSchema =

@@ -17,11 +17,7 @@ void PagesDoor::Handle(const HttpRequest& request, HttpRespond respond) {
 HttpResponse PagesDoor::Answer(const HttpRequest& request) const {
   constexpr char kAllow[] = "GET, HEAD, OPTIONS";
   HttpResponse response;
-  if (request.verb == Verb::kOptions) {
-    response.code = 204;
-    response.fields.emplace_back("Allow", kAllow);
-    return response;
-  }
+  if (request.verb == Verb::kOptions) return OptionsResponse(kAllow);
   if (request.verb != Verb::kGet && request.verb != Verb::kHead) {
     return ErrorResponse(Refuse(absl::StatusCode::kUnimplemented, "METHOD_NOT_ALLOWED",
                                 "this page can be read and nothing else", {{"allow", kAllow}}));

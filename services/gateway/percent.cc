@@ -50,19 +50,20 @@ absl::optional<std::string> PercentDecode(absl::string_view text, Escapes escape
       int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
       if (high < 0 || low < 0) return absl::nullopt;
       c = static_cast<char>(high * 16 + low);
-      if (c == '\0') return absl::nullopt;
+      if (c == '\0' && escapes != Escapes::kBytes) return absl::nullopt;
       if (escapes == Escapes::kKeepReserved && IsReserved(c)) {
         decoded.append(text.data() + i, 3);
       } else {
         decoded += c;
       }
       i += 2;
-    } else if (c == '+' && escapes == Escapes::kForm) {
+    } else if (c == '+' && (escapes == Escapes::kForm || escapes == Escapes::kBytes)) {
       decoded += ' ';
     } else {
       decoded += c;
     }
   }
+  if (escapes == Escapes::kBytes) return decoded;
   for (absl::string_view rest = decoded; !rest.empty();) {
     std::size_t length = Utf8Length(rest);
     if (length == 0) return absl::nullopt;

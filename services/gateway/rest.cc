@@ -79,10 +79,7 @@ HttpResponse RestDoor::Options(const HttpRequest& request) const {
   // No route has this verb, so a path that is known says what it allows.
   absl::Status status = routes_.Match(Verb::kOptions, request.path).status();
   if (ReasonOf(status) != "METHOD_NOT_ALLOWED") return EncodeError(std::move(status));
-  HttpResponse response;
-  response.code = 204;
-  response.fields.emplace_back("Allow", FactOf(status, "allow"));
-  return response;
+  return OptionsResponse(FactOf(status, "allow"));
 }
 
 }  // namespace linjuli

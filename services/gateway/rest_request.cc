@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "common/json/codec.h"
 #include "common/status.h"
+#include "services/gateway/call_fields.h"
 #include "services/gateway/percent.h"
 
 namespace linjuli {
@@ -25,22 +26,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MessageFactory;
 
-constexpr absl::Duration kTimeout = absl::Seconds(10);
-constexpr int kMaxTimeoutSeconds = 60;
-constexpr std::size_t kMaxRequestId = 128;
 constexpr std::size_t kMaxEtag = 128;
-constexpr std::size_t kMaxToken = 8 * 1024;
-
-absl::Status Wrong(absl::string_view reason, absl::string_view what, absl::string_view field = "") {
-  ErrorFacts facts;
-  if (!field.empty()) facts.emplace_back("field", std::string(field));
-  return Refuse(absl::StatusCode::kInvalidArgument, reason, what, facts);
-}
-
-bool IsVisible(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); });
-}
 
 const FieldDescriptor* FindField(const Descriptor& message, absl::string_view name) {
   const FieldDescriptor* field = message.FindFieldByName(std::string(name));
@@ -62,42 +48,12 @@ std::string DeclaredPath(const Descriptor& message, absl::string_view dotted) {
   return absl::StrJoin(declared, ".");
 }
 
-// Sets a text, or agrees with the same text that is there already.
-absl::Status SetOrAgree(Message& message, const std::string& path, const std::string& text) {
-  Message* at = &message;
-  std::vector<std::string> names = absl::StrSplit(path, '.');
-  for (std::size_t i = 0; i + 1 < names.size(); ++i) {
-    at = at->GetReflection()->MutableMessage(at, at->GetDescriptor()->FindFieldByName(names[i]));
-  }
-  const FieldDescriptor* field = at->GetDescriptor()->FindFieldByName(names.back());
-  if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !field->is_repeated()) {
-    std::string there = at->GetReflection()->GetString(*at, field);
-    if (!there.empty() && there != text) {
-      return Wrong("CONFLICT",
-                   absl::StrCat("the request says \"", path, "\" twice, and not the same"), path);
-    }
-    if (there == text) return absl::OkStatus();
-  }
-  return SetField(message, path, text);
-}
-
-bool IsJson(absl::string_view media_type) {
-  std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(media_type, absl::MaxSplits(';', 1));
-  absl::string_view parameter = absl::StripAsciiWhitespace(parts.second);
-  return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts.first), "application/json") &&
-         (parameter.empty() || absl::EqualsIgnoreCase(parameter, "charset=utf-8") ||
-          absl::EqualsIgnoreCase(parameter, "charset=\"utf-8\""));
-}
-
 absl::Status DecodeBody(const HttpRequest& http, const Route& route, Message& request) {
   if (http.body.empty()) return absl::OkStatus();
   if (!route.body_is_request && route.body_field == nullptr) {
     return Wrong("BODY", "this method takes no body");
   }
-  auto encoding = http.Find("Content-Encoding");
-  if (!IsJson(http.Find("Content-Type").value_or("")) ||
-      (encoding.has_value() && !absl::EqualsIgnoreCase(*encoding, "identity"))) {
+  if (MediaTypeOf(http) != "application/json" || IsCompressed(http)) {
     return Wrong("MEDIA_TYPE", "a body must be Content-Type: application/json, not compressed");
   }
   Message* target = &request;
@@ -145,17 +101,6 @@ absl::Status DecodeQuery(const HttpRequest& http, const RouteMatch& match, Messa
   return absl::OkStatus();
 }
 
-absl::Status DecodeIdempotencyKey(const HttpRequest& http, Message& request) {
-  auto key = http.Find("Idempotency-Key");
-  if (!key.has_value()) return absl::OkStatus();
-  if (key->empty() || key->size() > kMaxRequestId || !IsVisible(*key)) {
-    return Wrong("HEADER", "Idempotency-Key must be 1 to 128 visible ASCII characters",
-                 "Idempotency-Key");
-  }
-  if (request.GetDescriptor()->FindFieldByName("request_id") == nullptr) return absl::OkStatus();
-  return SetOrAgree(request, "request_id", std::string(*key));
-}
-
 absl::Status DecodeIfMatch(const HttpRequest& http, const Route& route, Message& request) {
   auto match = http.Find("If-Match");
   if (!match.has_value()) return absl::OkStatus();
@@ -176,29 +121,15 @@ absl::Status DecodeIfMatch(const HttpRequest& http, const Route& route, Message&
   return Wrong("HEADER", "this method does not compare versions; leave If-Match away", "If-Match");
 }
 
-absl::StatusOr<std::string> DecodeToken(const HttpRequest& http) {
-  auto authorization = http.Find("Authorization");
-  if (!authorization.has_value()) return std::string();
-  std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(*authorization, absl::MaxSplits(' ', 1));
-  absl::string_view token = absl::StripAsciiWhitespace(parts.second);
-  if (!absl::EqualsIgnoreCase(parts.first, "Bearer") || token.empty() || token.size() > kMaxToken ||
-      !IsVisible(token)) {
-    return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
-                  "Authorization must be: Bearer and a token");
-  }
-  return std::string(token);
-}
-
 absl::StatusOr<absl::Duration> DecodeTimeout(const HttpRequest& http) {
   auto text = http.Find("X-Request-Timeout");
-  if (!text.has_value()) return kTimeout;
+  if (!text.has_value()) return kUsualTimeout;
   double seconds = 0;
   bool decimal = !text->empty() && text->size() <= 8 &&
                  std::all_of(text->begin(), text->end(),
                              [](char c) { return absl::ascii_isdigit(c) || c == '.'; });
   if (!decimal || !absl::SimpleAtod(*text, &seconds) || seconds <= 0 ||
-      seconds > kMaxTimeoutSeconds) {
+      absl::Seconds(seconds) > kLongestTimeout) {
     return Wrong("HEADER", "X-Request-Timeout must be seconds, above 0 and at most 60, as 2.5",
                  "X-Request-Timeout");
   }
@@ -218,12 +149,10 @@ absl::StatusOr<Call> DecodeCall(const HttpRequest& http, const RouteMatch& match
     LJ_RETURN_IF_ERROR(SetOrAgree(*call.request, std::string(field), value));
   }
   LJ_RETURN_IF_ERROR(DecodeQuery(http, match, *call.request));
-  LJ_RETURN_IF_ERROR(DecodeIdempotencyKey(http, *call.request));
   LJ_RETURN_IF_ERROR(DecodeIfMatch(http, route, *call.request));
-  LJ_ASSIGN(call.token, DecodeToken(http));
   LJ_ASSIGN(absl::Duration timeout, DecodeTimeout(http));
-  call.trace = std::string(http.trace);
   call.deadline = now + timeout;
+  LJ_RETURN_IF_ERROR(ReadCallFields(http, call));
   return call;
 }
 

@@ -89,6 +89,32 @@ class TestClient {
     return Receive(absl::StartsWith(request, "HEAD "));
   }
 
+  // The next chunk of an answer in chunks whose head was received; empty where there is none.
+  std::string Chunk() {
+    std::size_t line, size = 0;
+    while ((line = input_.find("\r\n")) == std::string::npos) {
+      if (!More()) return "";
+    }
+    if (!absl::SimpleHexAtoi(input_.substr(0, line), &size)) return "";
+    while (input_.size() < line + 4 + size) {
+      if (!More()) return "";
+    }
+    std::string chunk = input_.substr(line + 2, size);
+    input_.erase(0, line + 4 + size);
+    last_chunk_ = size == 0;
+    return chunk;
+  }
+  // Whether the last chunk was the one that ends the answer.
+  bool EndedInOrder() const { return last_chunk_; }
+
+  // Everything until the server ends the connection.
+  std::string Rest() {
+    while (More()) {
+    }
+    return std::move(input_);
+  }
+  void Close() { ::shutdown(socket_, SHUT_RDWR); }
+
   // Whether the server ends the connection, and sends nothing before.
   bool Closed() { return input_.empty() && !More() && input_.empty() && ended_; }
 
@@ -106,6 +132,7 @@ class TestClient {
   int socket_;
   bool connected_ = false;
   bool ended_ = false;
+  bool last_chunk_ = false;
   std::string input_;
 };
 

@@ -32,15 +32,31 @@ expect "a division lists what lies under it" "$NAME" \
 expect "a word finds it" "$NAME" "$(as "$WORKER" -G "http://$HTTP/v1/needs:search" --data-urlencode query=停车)"
 expect "another word does not" '^\{"needs":\[\]' \
   "$(as "$WORKER" -G "http://$HTTP/v1/needs:search" --data-urlencode query=垃圾)"
+# Followed from here on: what was, and then what comes.
+sed '/"stateAfter":"CLAIMED"/q' >"$DATA/followed" < <(as "$RESIDENT" -N \
+  -H 'Accept: text/event-stream' "http://$HTTP/v1/history/$NAME" 2>/dev/null) &
+FOLLOWED=$!
 expect "a worker claims it" '"state":"CLAIMED"' \
   "$(as "$WORKER" -X POST "http://$HTTP/v1/$NAME:claim" -H 'Content-Type: application/json' -d '{}')"
 expect "once" '"code":(400|409|412).*"reason":"STATE"' \
   "$(as "$WORKER" -X POST "http://$HTTP/v1/$NAME:claim" -H 'Content-Type: application/json' -d '{}')"
+wait $FOLLOWED
+expect "who follows hears what was" '^data: .*"stateAfter":"RECEIVED"' "$(<"$DATA/followed")"
+expect "and what comes" '^data: .*"stateBefore":"RECEIVED","stateAfter":"CLAIMED"' "$(<"$DATA/followed")"
+expect "each with a place to go on from" '^id: [A-Za-z0-9_-]+$' "$(<"$DATA/followed")"
 BATCH=$(as "$WORKER" "http://$HTTP/v1/needs:batchCreate" -H 'Content-Type: application/json' \
   -d "{\"requests\":[{\"need\":$BODY,\"requestId\":\"b1\"},{\"need\":{\"text\":\"\"},\"requestId\":\"b2\"}]}")
 expect "of a batch each row has its own result" '"results":\[\{"need":.*\},\{"error":' "$BATCH"
 HISTORY=$(as "$RESIDENT" "http://$HTTP/v1/history/$NAME")
 expect "its history tells of both steps" '"stateAfter":"RECEIVED".*"stateBefore":"RECEIVED","stateAfter":"CLAIMED"' "$HISTORY"
+
+NEEDS=http://$HTTP/linjuli.needs_intake.v1.NeedsIntake
+expect "Connect reads it by POST" '"text":"小区东门没法停车"' \
+  "$(as "$RESIDENT" "$NEEDS/GetNeed" -H 'Content-Type: application/json' -d "{\"name\":\"$NAME\"}")"
+expect "and by GET" '"text":"小区东门没法停车"' "$(as "$RESIDENT" -G "$NEEDS/GetNeed" \
+  -d encoding=json --data-urlencode "message={\"name\":\"$NAME\"}")"
+expect "and says what is not there in its own form" '^\{"code":"not_found".*"type":"google.rpc.ErrorInfo"' \
+  "$(as "$OTHER" "$NEEDS/GetNeed" -H 'Content-Type: application/json' -d "{\"name\":\"$NAME\"}")"
 
 expect "livez" '^200$' "$(curl -s -o /dev/null -w '%{http_code}' "http://$HTTP/livez")"
 expect "readyz" '^200$' "$(curl -s -o /dev/null -w '%{http_code}' "http://$HTTP/readyz")"

@@ -22,11 +22,12 @@ def setUpModule():
     folder = tempfile.TemporaryDirectory(prefix="linjuli-stubs-")
     unittest.addModuleCleanup(folder.cleanup)
     generate(folder.name)
-    global pb, stub_of, status_pb, details_pb, health_pb, health_stub, refl_pb, refl_stub
+    global pb, stub_of, log_pb, log_stub, status_pb, details_pb, health_pb, health_stub, refl_pb, refl_stub
     from google.rpc import error_details_pb2 as details_pb, status_pb2 as status_pb
     from grpc.health.v1 import health_pb2 as health_pb, health_pb2_grpc as health_stub
     from grpc.reflection.v1alpha import reflection_pb2 as refl_pb
     from grpc.reflection.v1alpha import reflection_pb2_grpc as refl_stub
+    from linjuli.changes.v1 import changes_pb2 as log_pb, changes_pb2_grpc as log_stub
     from linjuli.needs_intake.v1 import needs_intake_pb2 as pb, needs_intake_pb2_grpc as stub_of
 
 
@@ -118,6 +119,22 @@ class ClientInPython(unittest.TestCase):
         self.assertEqual(details["ErrorInfo"].metadata["from"], "WITHDRAWN")
         self.assertEqual(details["LocalizedMessage"].locale, "zh-CN")
         self.assertTrue(details["LocalizedMessage"].message)
+
+    def test_a_need_is_followed_from_its_first_change_on(self):
+        made = self.create("路面积水")
+        log = log_stub.ChangesStub(self.channel)
+        auditor = self.bearer(self.served.data_dir, "auditor-1", "AUDITOR")
+        pages = log.FollowChanges(log_pb.FollowChangesRequest(service="needs_intake"),
+                                  metadata=auditor, timeout=20)
+        states = (change.state_after for page in pages for change in page.changes
+                  if change.resource == made.name)
+        self.assertEqual(next(states), "RECEIVED")
+        self.needs.ClaimNeed(pb.ClaimNeedRequest(name=made.name), metadata=self.worker)
+        self.assertEqual(next(states), "CLAIMED")
+        pages.cancel()
+        code, reason, _ = self.refusal(lambda: next(log.FollowChanges(
+            log_pb.FollowChangesRequest(service="needs_intake"), metadata=self.resident)))
+        self.assertEqual((code, reason), (grpc.StatusCode.PERMISSION_DENIED, "ROLE"))
 
     def test_without_a_token_nothing_is_told(self):
         made = self.create("噪声扰民")
