@@ -1,5 +1,6 @@
 #include "common/status.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -62,6 +63,27 @@ absl::Status NotFound(absl::string_view name) {
   return Refuse(absl::StatusCode::kNotFound, "NOT_FOUND",
                 absl::StrCat(name, " is not there, or not yours to see"),
                 {{"name", std::string(name)}});
+}
+
+absl::Status Overloaded(absl::string_view message) {
+  absl::Status status = Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED", message);
+  SetRetryAfter(status, absl::Seconds(1));
+  return status;
+}
+
+void SetRetryAfter(absl::Status& status, absl::Duration wait) {
+  google::rpc::RetryInfo info;
+  int64_t nanos = absl::ToInt64Nanoseconds(std::max(wait, absl::ZeroDuration()));
+  info.mutable_retry_delay()->set_seconds(nanos / 1'000'000'000);
+  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  Attach(status, info);
+}
+
+std::optional<absl::Duration> RetryAfterOf(const absl::Status& status) {
+  google::rpc::RetryInfo info;
+  if (!Detail(status, info)) return std::nullopt;
+  return absl::Seconds(info.retry_delay().seconds()) +
+         absl::Nanoseconds(info.retry_delay().nanos());
 }
 
 std::string ReasonOf(const absl::Status& status) {

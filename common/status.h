@@ -7,6 +7,7 @@
 #ifndef LINJULI_COMMON_STATUS_H_
 #define LINJULI_COMMON_STATUS_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/rpc/status.pb.h"
 
 namespace linjuli {
@@ -38,6 +40,15 @@ absl::Status RefuseFields(const std::vector<FieldViolation>& violations);
 
 // NOT_FOUND for a resource that is not there, or that the caller may not know of.
 absl::Status NotFound(absl::string_view name);
+
+// RESOURCE_EXHAUSTED, reason OVERLOADED: there is more to do than can be done; again in a second.
+absl::Status Overloaded(absl::string_view message);
+
+// Tells when the call may be tried again, as google.rpc.RetryInfo; every door has its own form of
+// it.
+void SetRetryAfter(absl::Status& status, absl::Duration wait);
+// Nothing where the error does not say.
+std::optional<absl::Duration> RetryAfterOf(const absl::Status& status);
 
 // The reason of an error, empty where it has none.
 std::string ReasonOf(const absl::Status& status);

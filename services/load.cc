@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "common/changes/log.h"
 #include "common/json/codec.h"
 #include "common/status.h"
@@ -48,14 +50,24 @@ class Client {
     request.set(http::field::authorization, "Bearer " + options_.token);
     request.prepare_payload();
     boost::system::error_code error;
-    http::write(socket_, request, error);
-    http::response_parser<http::string_body> answer;
-    answer.body_limit(16 << 20);
-    if (!error) http::read(socket_, buffer_, answer, error);
-    if (error) return absl::UnavailableError(error.message());
-    if (answer.get().result() == http::status::ok) return answer.get().body();
-    return absl::FailedPreconditionError(
-        absl::StrCat("HTTP ", answer.get().result_int(), ": ", answer.get().body()));
+    while (true) {
+      http::write(socket_, request, error);
+      http::response_parser<http::string_body> answer;
+      answer.body_limit(16 << 20);
+      if (!error) http::read(socket_, buffer_, answer, error);
+      if (error) return absl::UnavailableError(error.message());
+      const auto& got = answer.get();
+      if (got.result() == http::status::ok) return got.body();
+      // Too fast for one person, or too much for the server now: it says when to go on.
+      int seconds = 0;
+      auto wait = got[http::field::retry_after];
+      if (got.result() != http::status::too_many_requests ||
+          !absl::SimpleAtoi(absl::string_view(wait.data(), wait.size()), &seconds)) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("HTTP ", got.result_int(), ": ", got.body()));
+      }
+      absl::SleepFor(absl::Seconds(seconds));
+    }
   }
 
  private:

@@ -223,6 +223,12 @@ absl::Status Process::Parts::StartGateway() {
   gate.http.port = port;
   gate.http.clock = options.clock;
   gate.origins = options.origins;
+  gate.gate.verifier = verifier.get();
+  gate.gate.person = options.person_rates;
+  gate.gate.address_rate = options.address_rate;
+  gate.gate.trusted_proxies = options.trusted_proxies;
+  gate.gate.clock = options.clock;
+  gate.gate.metrics = registry.get();
   for (const auto& service : services) {
     gate.services.push_back({service->plan().service, service.get(), service.get()});
   }

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/crypto/seal.h"
+#include "common/rpc/rate_limit.h"
 
 namespace linjuli {
 
@@ -33,6 +34,11 @@ struct ProcessOptions {
   // unsaid: master.key of the data folder, made where there is none.
   Profile crypto = Profile::kIntl;
   std::string master_key;
+  // What the gateway allows each person, and each address; nothing is limited where unsaid.
+  CallRates person_rates;
+  double address_rate = 0;
+  // Proxies whose X-Forwarded-For tells the address.
+  std::vector<std::string> trusted_proxies;
   Clock* clock = Clock::Real();
   bool due_thread = true;
   // How long it serves on while it says that it is not ready, so that whoever sends it calls hears

@@ -19,15 +19,20 @@ def binary(path=None):
     raise SystemExit("no linjuli is built; mend it: ninja -C build/dev linjuli")
 
 
+# For tests in which few people do the work of many.
+UNLIMITED = ("--person-rate", "0", "--person-write-rate", "0", "--address-rate", "0")
+
+
 class Served:
     """`linjuli serve …` on a data folder, from the moment it says that it is ready."""
 
     def __init__(self, program, data_dir, serve=("all",), doors=("http", "grpc", "metrics"),
-                 extra=(), ready=True, log_dir=None, within=()):
+                 extra=(), ready=True, log_dir=None, within=(), limits=UNLIMITED):
         """`within` is a command that the program is started by, as prlimit."""
         self.data_dir = data_dir
         self.log_path = os.path.join(log_dir or data_dir, "stderr.log")
-        command = [*within, program, "serve", *serve, "--data-dir", data_dir, "--standard", STANDARD]
+        command = [*within, program, "serve", *serve, "--data-dir", data_dir, "--standard", STANDARD,
+                   *limits]
         for door in doors:
             command += ["--" + door, "127.0.0.1:0"]
         self.begun = time.monotonic()

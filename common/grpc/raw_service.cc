@@ -20,9 +20,8 @@ using grpc::internal::RpcServiceMethod;
 
 constexpr char kPushback[] = "grpc-retry-pushback-ms";
 
-absl::Status Overloaded() {
-  return Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                "The server has as many calls as it takes at a time. Try again later.");
+absl::Status TooManyCalls() {
+  return Overloaded("The server has as many calls as it takes at a time. Try again later.");
 }
 
 }  // namespace
@@ -81,7 +80,8 @@ class RawService::UnaryCall : public Event {
     bool cancels = method_->cancels;
     running_ = calls().BeginRunning();
     if (!running_) {
-      Finish({calls().Worded(Overloaded()), {}, {}});
+      absl::Status refused = TooManyCalls();
+      Finish({calls().Worded(refused), {}, PushbackOf(refused)});
       if (cancels) Release();
       return;
     }
@@ -170,7 +170,7 @@ class RawService::StreamCall {
     new StreamCall(method_);
     calls().AddStream(waker_.get());
     absl::MutexLock lock(&mutex_);
-    if (method_->streams.fetch_add(1) >= method_->most_streams) return Finish(Overloaded());
+    if (method_->streams.fetch_add(1) >= method_->most_streams) return Finish(TooManyCalls());
     auto feed = method_->open(method_->Read(context_, bytes_, absl::InfiniteDuration()));
     if (!feed.ok()) return Finish(feed.status());
     feed_ = *std::move(feed);
@@ -272,11 +272,13 @@ CarryBytes Decoding(OpenCalls* calls, Backend* backend) {
   return [calls, backend](ByteCall call, BytesDone done) -> CancelCall {
     absl::Status decoded = Decode(call.bytes, call.call);
     if (!decoded.ok()) {
-      done({calls->Worded(std::move(decoded)), {}, {}});
+      done({calls->Worded(decoded), {}, PushbackOf(decoded)});
       return nullptr;
     }
     backend->Start(std::move(call.call), [done = std::move(done)](Reply reply) mutable {
-      if (!reply.ok()) return done({ToGrpc(reply.status()), {}, {}});
+      if (!reply.ok()) {
+        return done({ToGrpc(reply.status()), {}, PushbackOf(reply.status())});
+      }
       LJ_CHECK(*reply != nullptr);
       done({grpc::Status::OK, ToBytes(*reply), {}});
     });

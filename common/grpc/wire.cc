@@ -12,6 +12,7 @@
 #include "common/random.h"
 #include "common/rpc/wire_field.h"
 #include "common/status.h"
+#include "common/wire_limit.h"
 #include "google/api/annotations.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
@@ -97,6 +98,15 @@ grpc::ByteBuffer ToBytes(const Answer& answer) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
+absl::Status CheckLists(const google::protobuf::Descriptor& type, grpc::ByteBuffer& bytes) {
+  grpc::Slice slice;
+  if (!bytes.TrySingleSlice(&slice).ok() && !bytes.DumpToSingleSlice(&slice).ok()) {
+    return absl::OkStatus();  // Which no message is parsed from either.
+  }
+  return CheckLists(type,
+                    absl::string_view(reinterpret_cast<const char*>(slice.begin()), slice.size()));
+}
+
 bool FromBytes(grpc::ByteBuffer& bytes, Message& message) {
   return grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok();
 }
@@ -105,6 +115,7 @@ absl::Status Decode(const grpc::ByteBuffer& bytes, Call& call) {
   using google::protobuf::MessageFactory;
   grpc::ByteBuffer copy = bytes;
   const auto* type = call.method->input_type();
+  LJ_RETURN_IF_ERROR(CheckLists(*type, copy));
   call.request.reset(MessageFactory::generated_factory()->GetPrototype(type)->New());
   if (FromBytes(copy, *call.request)) return absl::OkStatus();
   return Refuse(absl::StatusCode::kInvalidArgument, "MALFORMED",
@@ -118,6 +129,12 @@ grpc::Status ToGrpc(const absl::Status& status) {
   KeepSmall(proto);
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), proto.message(),
                       proto.SerializeAsString());
+}
+
+std::string PushbackOf(const absl::Status& status) {
+  std::optional<absl::Duration> wait = RetryAfterOf(status);
+  if (!wait.has_value()) return "";
+  return absl::StrCat(absl::ToInt64Milliseconds(*wait + absl::Milliseconds(1)));
 }
 
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view target) {

@@ -2,9 +2,9 @@
 //
 //   authorization: Bearer TOKEN        Call.token
 //   x-request-id: TRACE                Call.trace; comes back in the initial metadata
-//   linjuli-deadline: MICROSECONDS     when the call ends, since 1970, between processes of a
-//   machine grpc-status-details-bin            google.rpc.Status with every detail
-//   (common/status.h)
+//   linjuli-deadline: MICROSECONDS     when the call ends, since 1970, between processes of a machine
+//   grpc-status-details-bin            google.rpc.Status with every detail (common/status.h)
+//   grpc-retry-pushback-ms             when to try again (gRFC A6), where the error says so
 //
 // Nothing else is read, and nothing else is passed on.
 #ifndef LINJULI_COMMON_GRPC_WIRE_H_
@@ -32,6 +32,8 @@ inline constexpr size_t kMaxErrorBytes = 4096;
 
 grpc::ByteBuffer ToBytes(const google::protobuf::Message& message);
 grpc::ByteBuffer ToBytes(const Answer& answer);
+// The look of common/wire_limit.h at the bytes of a request.
+absl::Status CheckLists(const google::protobuf::Descriptor& type, grpc::ByteBuffer& bytes);
 // False: the bytes are not such a message. Takes the buffer's contents.
 bool FromBytes(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 // Makes `call.request` of the bytes, which stay. INVALID_ARGUMENT, reason MALFORMED.
@@ -44,6 +46,8 @@ grpc::Status ToGrpc(const absl::Status& status);
 // code's name as reason (UNAVAILABLE, DEADLINE_EXCEEDED …) and the fact `target`.
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view target);
 
+// grpc-retry-pushback-ms: when the client is to try again, where the error says so; else empty.
+std::string PushbackOf(const absl::Status& status);
 // Whether an error as sent has words for people (google.rpc.LocalizedMessage).
 bool HasWords(const grpc::Status& status);
 

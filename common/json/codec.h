@@ -13,6 +13,7 @@
 //   JSON_ENUM           the enum has no such value; the sentence lists those it has
 //   JSON_RANGE          the number, time or duration is out of range
 //   JSON_DUPLICATE      the key comes twice, or two members of a oneof are set
+//   TOO_MANY            the list has more entries than the field may have
 //   JSON_UNKNOWN_FIELD  the message has no such field (ParseJson)
 //   UNKNOWN_FIELD       the message has no such field (SetField)
 // A refused field is named by its path as the client wrote it: need.photos[2].fileName,

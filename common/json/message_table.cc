@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/json/text_form.h"
 #include "common/status.h"
+#include "common/wire_limit.h"
 
 namespace linjuli::json {
 namespace {
@@ -100,6 +101,7 @@ class Registry {
       row.kind = KindOf(field);
       row.type = static_cast<uint8_t>(field->type());
       row.repeated = field->is_repeated();
+      row.most_items = row.repeated ? MostItems(*field) : 1;
       row.map = field->is_map();
       row.has_bit = HasBit(field);
       AppendQuoted(field->json_name(), row.label);

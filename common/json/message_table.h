@@ -71,6 +71,7 @@ struct FieldTable {
   Kind kind;
   uint8_t type;   // google::protobuf::FieldDescriptor::Type
   bool repeated;  // lists and maps
+  size_t most_items;
   bool map;
   // Whether only HasField tells if it is set. Else it is when its value is not the default: for a
   // message, when it is another object than `nested->prototype`.

@@ -60,6 +60,7 @@ class Planner {
     CheckKind();
     FindAccess();
     FindPersonal();
+    FindPriority();
     plan_.by_method[method] = p_;
     if (p_->kind == MethodKind::kVerb) plan_.verbs[p_->table].push_back(p_);
     if (p_->kind == MethodKind::kGet) plan_.gets[p_->table] = p_;
@@ -331,6 +332,12 @@ class Planner {
     p_->reply_personal = *std::move(fields);
   }
 
+  void FindPriority() {
+    auto plan = PriorityPlan::From(*method_);
+    if (!plan.ok()) return Wrong(plan.status().message());
+    p_->priority = *std::move(plan);
+  }
+
   ServicePlan& plan_;
   std::vector<std::string>& defects_;
   const MethodDescriptor* method_ = nullptr;
@@ -454,6 +461,8 @@ std::string Describe(const ServicePlan& plan) {
                     Describe(options.GetExtension(linjuli::access)), "\n");
     const std::string& transition = options.GetExtension(linjuli::transition);
     if (!transition.empty()) absl::StrAppend(&text, "  ", transition, "\n");
+    std::string priority = Describe(options.GetExtension(linjuli::priority));
+    if (!priority.empty()) absl::StrAppend(&text, "  ", priority, "\n");
   }
   for (const auto& table : plan.schema.tables()) {
     for (const auto& transition : table->stored.transition()) {

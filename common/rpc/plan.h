@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "common/rpc/access.h"
+#include "common/rpc/priority.h"
 #include "common/rpc/registry.h"
 #include "common/store/tx.h"
 #include "google/api/http.pb.h"
@@ -40,6 +41,7 @@ struct MethodPlan {
   const Handler* handler = nullptr;  // null where the runtime does all
   AccessPlan access;
   std::optional<Transition> transition;
+  PriorityPlan priority;
   const Table* table = nullptr;  // the resource; null for kRead and kWrite
   std::string verb;              // what `allowed_actions` calls it: "claim"
   const google::protobuf::Message* request;

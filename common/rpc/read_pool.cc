@@ -4,7 +4,8 @@
 
 namespace linjuli {
 
-ReadPool::ReadPool(int threads, size_t most_waiting) : most_waiting_(most_waiting) {
+ReadPool::ReadPool(int threads, size_t most_waiting, Clock* clock)
+    : most_waiting_(most_waiting), clock_(clock), wait_(clock) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Serve(); });
 }
 
@@ -19,13 +20,18 @@ ReadPool::~ReadPool() {
 bool ReadPool::Run(absl::AnyInvocable<void()>&& work) {
   absl::MutexLock lock(&mutex_);
   if (stopping_ || waiting_.size() >= most_waiting_) return false;
-  waiting_.push_back(std::move(work));
+  waiting_.push_back({std::move(work), clock_->Elapsed()});
   return true;
+}
+
+absl::Duration ReadPool::Wait() const {
+  absl::MutexLock lock(&mutex_);
+  return waiting_.empty() ? absl::ZeroDuration() : wait_.AtLeast(waiting_.front().since);
 }
 
 void ReadPool::Serve() {
   while (true) {
-    absl::AnyInvocable<void()> work;
+    Waiting next;
     {
       absl::MutexLock lock(&mutex_);
       auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -33,10 +39,11 @@ void ReadPool::Serve() {
       };
       mutex_.Await(absl::Condition(&ready));
       if (waiting_.empty()) return;
-      work = std::move(waiting_.front());
+      next = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    work();
+    wait_.Observe(clock_->Elapsed() - next.since);
+    next.work();
   }
 }
 

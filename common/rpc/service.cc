@@ -1,5 +1,6 @@
 #include "common/rpc/service.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -62,6 +63,12 @@ absl::Status CheckEtag(const Table& table, const Message& resource, const std::s
                 {{"current", current}});
 }
 
+bool IsLong(const MethodPlan& plan, const Message& request) {
+  return plan.kind == MethodKind::kSearch || plan.kind == MethodKind::kRead ||
+         (plan.page_size != nullptr &&
+          request.GetReflection()->GetInt32(request, plan.page_size) > kLongPage);
+}
+
 }  // namespace
 
 // A call on its way. The store's job owns it, so that its address stays.
@@ -114,7 +121,7 @@ Service::Service(std::unique_ptr<ServicePlan> plan, ServiceOptions options,
       invariants_(std::move(invariants)),
       validator_(options_.standard),
       meter_(std::make_unique<Meter>(options_.metrics)),
-      long_reads_(std::make_unique<ReadPool>(kLongReaders, kMostLongReads)) {
+      long_reads_(std::make_unique<ReadPool>(kLongReaders, kMostLongReads, options_.clock)) {
   for (const auto& table : plan_->schema.tables()) {
     views_.emplace(table.get(), View(*plan_, *table));
   }
@@ -169,15 +176,31 @@ void Service::Start(Call call, Done done) {
   }
   const MethodPlan& plan = *found->second;
   running->plan = &plan;
+  if (auto status = Admit(plan, *running); !status.ok()) return Finish(*running, status);
   if (auto status = plan.access.CheckRole(*running->caller); !status.ok()) {
     return Finish(*running, status);
   }
   if (auto valid = Validate(plan, request); !valid.ok()) return Finish(*running, valid);
-  if (store_->Now() >= running->call.deadline) {
-    return Finish(*running, Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-                                   "the deadline had passed when the call arrived"));
-  }
+  if (auto status = CheckDeadline(*running); !status.ok()) return Finish(*running, status);
   plan.writes() ? StartWrite(plan, std::move(running)) : StartRead(plan, std::move(running));
+}
+
+absl::Status Service::Admit(const MethodPlan& plan, const Running& running) const {
+  const Message& request = *running.call.request;
+  absl::Duration wait;
+  // Whoever reads personal data may have to wait until that is on record.
+  if (plan.writes() || plan.reply_personal != nullptr) wait = store_->QueueWait();
+  if (!plan.writes() && IsLong(plan, request)) wait = std::max(wait, long_reads_->Wait());
+  const Caller& caller = *running.caller;
+  return linjuli::Admit(wait, plan.priority.Of(request),
+                        caller.anonymous() ? running.call.trace : caller.subject,
+                        options_.clock->Elapsed());
+}
+
+absl::Status Service::CheckDeadline(const Running& running) const {
+  if (store_->Now() < running.call.deadline) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                "the deadline passed before the call began; nothing was done");
 }
 
 absl::Status Service::Validate(const MethodPlan& plan, const Message& request) const {
@@ -192,19 +215,15 @@ absl::Status Service::Validate(const MethodPlan& plan, const Message& request) c
 }
 
 void Service::StartRead(const MethodPlan& plan, std::unique_ptr<Running> running) {
-  const Message& request = *running->call.request;
-  bool is_long = plan.kind == MethodKind::kSearch || plan.kind == MethodKind::kRead ||
-                 (plan.page_size != nullptr &&
-                  request.GetReflection()->GetInt32(request, plan.page_size) > kLongPage);
-  if (!is_long) return Read(plan, std::move(running));
+  if (!IsLong(plan, *running->call.request)) return Read(plan, std::move(running));
   Running* kept = running.get();
   absl::AnyInvocable<void()> work = [this, &plan, owned = std::move(running)]() mutable {
-    Read(plan, std::move(owned));
+    absl::Status status = CheckDeadline(*owned);
+    status.ok() ? Read(plan, std::move(owned)) : Finish(*owned, std::move(status));
   };
   if (long_reads_->Run(std::move(work))) return;
   // `work` was not taken and still owns the call.
-  Finish(*kept, Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                       "too many searches wait; try again in a second"));
+  Finish(*kept, Overloaded("too many searches wait; try again in a second"));
 }
 
 void Service::Read(const MethodPlan& plan, std::unique_ptr<Running> running) {
@@ -538,7 +557,9 @@ void Service::Finish(Running& running, Reply reply) {
   }
   absl::Duration took = store_->Now() - running.begun;
   meter_->Count(running.call.method, status.code(), took);
-  if (!status.ok() || took > absl::Seconds(1)) {
+  // A crowd that is refused is told by the metrics, without a line for each.
+  bool crowd = status.code() == absl::StatusCode::kResourceExhausted;
+  if ((!status.ok() && !crowd) || took > absl::Seconds(1)) {
     LogCall({running.call.trace, running.call.method->full_name(),
              running.caller ? running.caller->subject : "", status, took});
   }

@@ -1,7 +1,7 @@
 // A running service: its store, and the one pipeline that carries out every call on it, whatever
 // door the call came through:
 //
-//   identify → authorize → validate → begin → replay? → load, etag, transition → handler →
+//   identify → admit → authorize → validate → begin → replay? → load, etag, transition → handler →
 //   changes and reply → commit
 //
 // A short read runs where it arrives, a long one in a pool; a write runs on the store's writer
@@ -78,6 +78,9 @@ class Service : public Backend, public ChangeSource {
 
   absl::StatusOr<std::shared_ptr<const Caller>> Identify(absl::string_view token) const;
   absl::Status Validate(const MethodPlan& plan, const google::protobuf::Message& request) const;
+  // Whether the queue before the call is short enough for it.
+  absl::Status Admit(const MethodPlan& plan, const Running& running) const;
+  absl::Status CheckDeadline(const Running& running) const;
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
   void Read(const MethodPlan& plan, std::unique_ptr<Running> running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);

@@ -29,6 +29,11 @@ const Caller& Nobody() {
   return *nobody;
 }
 
+absl::Status Expired() {
+  return Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                "the deadline passed before the call began; nothing was done");
+}
+
 prometheus::Histogram* NewHistogram(const StoreOptions& options, const char* name, const char* help,
                                     const std::vector<double>& buckets) {
   if (options.metrics == nullptr) return nullptr;
@@ -42,7 +47,7 @@ prometheus::Histogram* NewHistogram(const StoreOptions& options, const char* nam
 }  // namespace
 
 Store::Store(Schema schema, StoreOptions options)
-    : schema_(std::move(schema)), options_(std::move(options)) {
+    : schema_(std::move(schema)), options_(std::move(options)), wait_(options_.clock) {
   const std::vector<double> seconds = {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3};
   queue_wait_ = NewHistogram(options_, "linjuli_store_queue_wait_seconds",
                              "Time a write waited for the writer.", seconds);
@@ -230,7 +235,7 @@ void Store::Write(Origin origin, absl::Time deadline, Work work, Written written
   auto job = std::make_unique<Job>();
   job->origin = std::move(origin);
   job->deadline = deadline;
-  job->queued = options_.clock->Now();
+  job->queued = options_.clock->Elapsed();
   job->work = std::move(work);
   job->written = std::move(written);
   {
@@ -240,8 +245,12 @@ void Store::Write(Origin origin, absl::Time deadline, Work work, Written written
       return;
     }
   }
-  job->written(Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                      "too many writes wait; try again in a second"));
+  job->written(Overloaded("too many writes wait; try again in a second"));
+}
+
+absl::Duration Store::QueueWait() const {
+  absl::MutexLock lock(&mutex_);
+  return queue_.empty() ? absl::ZeroDuration() : wait_.AtLeast(queue_.front()->queued);
 }
 
 absl::Status Store::WriteAndWait(Origin origin, Work work) {
@@ -311,7 +320,16 @@ void Store::CopyLog(bool gap, bool rest, bool asked) {
 }
 
 void Store::RunBatch(std::vector<std::unique_ptr<Job>>& batch) {
-  absl::Time begun = options_.clock->Now();
+  absl::Duration begun = options_.clock->Elapsed();
+  wait_.Observe(begun - batch[0]->queued);
+  // Where the time of all has passed, no transaction is begun (A7).
+  absl::Time now = options_.clock->Now();
+  std::erase_if(batch, [&](std::unique_ptr<Job>& job) {
+    if (now < job->deadline) return false;
+    job->written(Expired());
+    return true;
+  });
+  if (batch.empty()) return;
   auto mark = log_->mark();
   absl::Status status = writer_->Prepare("BEGIN IMMEDIATE").Run();
   if (status.ok()) {
@@ -383,10 +401,7 @@ absl::Status Store::RunJobs(std::vector<std::unique_ptr<Job>>& batch, bool savep
 
 absl::Status Store::RunJob(Job& job, bool savepoint, int64_t& writes) {
   absl::Time now = options_.clock->Now();
-  if (now >= job.deadline) {
-    return Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-                  "the deadline passed before the call began; nothing was done");
-  }
+  if (now >= job.deadline) return Expired();
   auto mark = log_->mark();
   if (savepoint) LJ_RETURN_IF_ERROR(writer_->Exec("SAVEPOINT job"));
   Tx tx(*writer_, schema_, keys_.get(), options_.standard, now, job.origin, *log_, ids_, savepoint);

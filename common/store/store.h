@@ -25,6 +25,7 @@
 #include "common/changes/log.h"
 #include "common/changes/source.h"
 #include "common/clock.h"
+#include "common/queue_wait.h"
 #include "common/store/checkpointer.h"
 #include "common/store/tx.h"
 
@@ -73,6 +74,9 @@ class Store : public ChangeSource {
   absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
 
+  // How long a write that comes now will wait, as far as one can tell.
+  absl::Duration QueueWait() const;
+
   const Schema& schema() const { return schema_; }
   // Null when no table has personal fields.
   KeyStore* keys() { return keys_.get(); }
@@ -86,7 +90,7 @@ class Store : public ChangeSource {
   struct Job {
     Origin origin;
     absl::Time deadline;
-    absl::Time queued;
+    absl::Duration queued;  // in Clock::Elapsed
     Work work;
     Written written;
     absl::Status status;
@@ -126,7 +130,8 @@ class Store : public ChangeSource {
   std::atomic<int64_t> wal_pages_{0};
   std::string epoch_;
 
-  absl::Mutex mutex_;
+  linjuli::QueueWait wait_;
+  mutable absl::Mutex mutex_;
   std::deque<std::unique_ptr<Job>> queue_ ABSL_GUARDED_BY(mutex_);
   bool checkpoint_asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace linjuli {
 namespace {
@@ -19,6 +20,9 @@ constexpr FramingFault kTooManyFields = {431, "HEADER_TOO_LARGE",
                                          "the header has more fields than are accepted"};
 constexpr FramingFault kBodyTooLarge = {413, "BODY_TOO_LARGE",
                                         "the body is longer than is accepted"};
+
+// Bytes around chunks beyond those within: a body of 1 MiB in chunks of one byte is 6 MiB to read.
+constexpr std::size_t kChunkOverhead = 16 * 1024;
 
 // Fields that mean something here and of which there may be one: a second one could be the one
 // that an intermediary believed.
@@ -58,10 +62,22 @@ bool IsOriginForm(absl::string_view target) {
                      [](char c) { return c > ' ' && c < 0x7f && c != '#' && c != '\\'; });
 }
 
-bool IsHost(absl::string_view host) {
-  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(".-_~:[]%", c);
+bool IsMadeOf(absl::string_view text, absl::string_view marks) {
+  return std::all_of(text.begin(), text.end(), [marks](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(marks, c);
   });
+}
+
+// A name, an IPv4 address or an IPv6 address in brackets, and perhaps a port.
+bool IsHost(absl::string_view host) {
+  bool bracketed = absl::ConsumePrefix(&host, "[");
+  std::size_t end = std::min(host.find(bracketed ? ']' : ':'), host.size());
+  absl::string_view name = host.substr(0, end);
+  host.remove_prefix(end);
+  if (name.empty() || !IsMadeOf(name, bracketed ? ":." : ".-_~")) return false;
+  if (bracketed && !absl::ConsumePrefix(&host, "]")) return false;
+  return host.empty() || (absl::ConsumePrefix(&host, ":") &&
+                          std::all_of(host.begin(), host.end(), absl::ascii_isdigit));
 }
 
 absl::optional<FramingFault> FrameBody(const absl::optional<absl::string_view>* single, int version,
@@ -171,7 +187,6 @@ absl::optional<FramingFault> Frame(const RequestHead& head, const FramingLimits&
       if (single[i].has_value()) return Bad("a field that may stand once stands twice");
       single[i] = field.value;
     }
-    if (absl::EqualsIgnoreCase(field.name, "upgrade")) return Bad("no other protocol is spoken");
     if (absl::EqualsIgnoreCase(field.name, "connection")) {
       if (auto fault = FrameConnection(field.value, framing)) return fault;
     }
@@ -180,8 +195,9 @@ absl::optional<FramingFault> Frame(const RequestHead& head, const FramingLimits&
     return Bad("Host must name one host");
   }
   if (auto fault = FrameBody(single, head.version, limits, framing)) return fault;
-  if (single[kExpect].has_value()) {
-    if (head.version != 11 || !absl::EqualsIgnoreCase(*single[kExpect], "100-continue")) {
+  // HTTP/1.0 knows no expectations, and a proxy that speaks it may have passed one on unread.
+  if (single[kExpect].has_value() && head.version == 11) {
+    if (!absl::EqualsIgnoreCase(*single[kExpect], "100-continue")) {
       return FramingFault{417, "EXPECTATION", "the only expectation is 100-continue"};
     }
     framing.expects_continue = true;
@@ -198,6 +214,8 @@ std::size_t ChunkDecoder::Take(absl::string_view bytes, std::size_t limit, std::
       at += part;
       left_ -= part;
       if (left_ == 0) state_ = State::kDataCr;
+    } else if (++overhead_ > kChunkOverhead + body.size()) {
+      fault_ = Bad("the chunks are too small");
     } else {
       Step(bytes[at++], limit, body.size());
     }

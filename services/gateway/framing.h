@@ -73,7 +73,7 @@ absl::optional<FramingFault> Frame(const RequestHead& head, const FramingLimits&
                                    Framing& framing);
 
 // Decodes a chunked body. Chunk extensions and trailers are refused: nobody needs them, and they
-// are where intermediaries disagree.
+// are where intermediaries disagree. So are thousands of chunks of a byte or two.
 class ChunkDecoder {
  public:
   // Takes what it can from `bytes`, appends the data to `body`, and returns how many bytes it took.
@@ -88,6 +88,7 @@ class ChunkDecoder {
   State state_ = State::kSize;
   std::uint64_t left_ = 0;  // bytes of this chunk still to come
   int digits_ = 0;
+  std::size_t overhead_ = 0;  // bytes that are not the body's
   absl::optional<FramingFault> fault_;
 };
 

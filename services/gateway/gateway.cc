@@ -15,6 +15,7 @@
 #include "services/gateway/cors.h"
 #include "services/gateway/grpc_web.h"
 #include "services/gateway/history.h"
+#include "services/gateway/http_error.h"
 #include "services/gateway/openapi.h"
 #include "services/gateway/pages.h"
 #include "services/gateway/readiness.h"
@@ -47,6 +48,8 @@ std::string ShortName(const ServiceDescriptor& service) {
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) {
   auto gateway = std::unique_ptr<Gateway>(new Gateway());
+  LJ_ASSIGN(gateway->gate_, Gate::From(std::move(options.gate)));
+  options.http.wait = &gateway->gate_->wait();
   absl::flat_hash_map<const ServiceDescriptor*, Backend*> backends;
   std::vector<const ServiceDescriptor*> services;
   std::vector<NamedBackend> named;
@@ -54,7 +57,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) 
   for (const ServedBy& served : options.services) {
     LJ_CHECK(served.service != nullptr && served.backend != nullptr);
     services.push_back(served.service);
-    backends[served.service] = served.backend;
+    LJ_ASSIGN(backends[served.service], gateway->Guard(served.service, served.backend));
     named.push_back({ShortName(*served.service), served.backend});
     if (served.log != nullptr) logs.push_back(served.log);
   }
@@ -64,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) 
   if (!named.empty()) {
     services.push_back(changes);
     gateway->changes_ = std::make_unique<ChangesBackend>(std::move(named));
-    backends[changes] = gateway->changes_.get();
+    LJ_ASSIGN(backends[changes], gateway->Guard(changes, gateway->changes_.get()));
   }
 
   LJ_ASSIGN(RouteTable routes, RouteTable::Build(services));
@@ -95,17 +98,28 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(GatewayOptions options) 
   gateway->doors_.push_back(
       std::make_unique<ConnectDoor>(gateway->methods_.get(), options.localize, options.http.clock));
   gateway->doors_.push_back(std::make_unique<RestDoor>(
-      std::move(routes), std::move(resolve), std::move(options.localize), options.http.clock));
+      std::move(routes), std::move(resolve), options.localize, options.http.clock));
 
   if (options.http.random == nullptr) options.http.random = RandomBits;
-  auto handle = [&doors = gateway->doors_, cors](const HttpRequest& request, HttpRespond respond) {
+  auto handle = [&gate = *gateway->gate_, &doors = gateway->doors_, cors,
+                 localize = std::move(options.localize)](const HttpRequest& request,
+                                                         HttpRespond respond) {
     cors->Mark(request, respond);
+    if (absl::Status status = gate.AdmitAddress(request); !status.ok()) {
+      if (localize != nullptr) localize(status);
+      return std::move(respond)(ErrorResponse(status));
+    }
     for (const auto& door : doors) {
       if (door->Takes(request)) return door->Handle(request, std::move(respond));
     }
   };
   LJ_ASSIGN(gateway->server_, HttpServer::Start(std::move(options.http), std::move(handle)));
   return gateway;
+}
+
+absl::StatusOr<Backend*> Gateway::Guard(const ServiceDescriptor* service, Backend* behind) {
+  LJ_ASSIGN(std::unique_ptr<Backend> made, gate_->Guard(service, behind));
+  return guarded_.emplace_back(std::move(made)).get();
 }
 
 Gateway::~Gateway() = default;

@@ -21,6 +21,7 @@
 #include "common/rpc/call.h"
 #include "google/protobuf/descriptor.h"
 #include "services/gateway/events.h"
+#include "services/gateway/gate.h"
 #include "services/gateway/http_server.h"
 #include "services/gateway/rest.h"
 #include "services/gateway/rpc_methods.h"
@@ -39,6 +40,7 @@ struct GatewayOptions {
   // The services; linjuli.changes.v1.Changes is served beside them and is not listed.
   std::vector<ServedBy> services;
   HttpServerOptions http;
+  GateOptions gate;
   // OK while the process can serve, else why not. Null: always.
   std::function<absl::Status()> ready;
   EventOptions events;
@@ -53,7 +55,7 @@ struct GatewayOptions {
 // Thread-safe.
 class Gateway {
  public:
-  // INVALID_ARGUMENT, reason ROUTE or ORIGIN, where one of those is wrong; UNAVAILABLE, reason
+  // INVALID_ARGUMENT, reason ROUTE or ORIGIN, where routes or options are wrong; UNAVAILABLE, reason
   // LISTEN, where the address cannot be had. `http.random` may be left null: the kernel's is taken.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(GatewayOptions options);
   // Answers that come after it go nowhere.
@@ -65,10 +67,14 @@ class Gateway {
 
  private:
   Gateway() = default;
+  absl::StatusOr<Backend*> Guard(const google::protobuf::ServiceDescriptor* service,
+                                 Backend* behind);
 
+  std::unique_ptr<Gate> gate_;
   std::unique_ptr<Backend> changes_;
   std::unique_ptr<Backend> readiness_;
   std::unique_ptr<RpcMethods> methods_;
+  std::vector<std::unique_ptr<Backend>> guarded_;
   // In the order in which they are asked; the last takes everything.
   std::vector<std::unique_ptr<Door>> doors_;
   // Last, so that it ends before what it calls.

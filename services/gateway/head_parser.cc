@@ -1,8 +1,11 @@
 #include "services/gateway/head_parser.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
 #include "boost/asio/buffer.hpp"
 #include "boost/beast/http/basic_parser.hpp"
 
@@ -12,6 +15,16 @@ namespace {
 namespace http = boost::beast::http;
 using boost::beast::string_view;
 using boost::system::error_code;
+
+// Whether the request line has three parts, and the last is a version, if not one spoken here.
+bool HasVersion(absl::string_view head) {
+  absl::string_view line = head.substr(0, head.find('\r'));
+  absl::string_view version = line.substr(line.rfind(' ') + 1);
+  return std::count(line.begin(), line.end(), ' ') == 2 && version.size() == 8 &&
+         absl::ConsumePrefix(&version, "HTTP/") &&
+         absl::ascii_isdigit(static_cast<unsigned char>(version[0])) && version[1] == '.' &&
+         absl::ascii_isdigit(static_cast<unsigned char>(version[2]));
+}
 
 absl::string_view View(string_view text) { return {text.data(), text.size()}; }
 
@@ -54,7 +67,7 @@ absl::optional<FramingFault> ParseHead(absl::string_view bytes, RequestHead& hea
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());
   error_code error;
   std::size_t taken = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-  if (error == http::error::bad_version) {
+  if (error == http::error::bad_version && HasVersion(bytes)) {
     return FramingFault{505, "HTTP_VERSION", "only HTTP/1.1 and HTTP/1.0 are spoken here"};
   }
   if (error || !parser.is_header_done() || taken != bytes.size()) {

@@ -41,12 +41,17 @@ void Connection::Start() {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
+  peer_ = socket_.remote_endpoint(ignored).address().to_string();
   Due(loop_.options.idle_timeout);
   Read();
 }
 
 void Connection::Due(absl::Duration after) {
   due_ = loop_.elapsed + absl::ToInt64Milliseconds(after);
+}
+
+std::int64_t Connection::TimeFor(std::size_t bytes) const {
+  return static_cast<std::int64_t>(bytes) * 1000 / loop_.options.least_bytes_a_second;
 }
 
 void Connection::Read() {
@@ -115,8 +120,10 @@ bool Connection::TakeHead() {
     return Handle();
   }
   state_ = State::kBody;
-  body_begun_ = loop_.elapsed;
+  begun_ = loop_.elapsed;
   body_.clear();
+  // Once, and not by doubling; what is not sent is not touched, and costs nothing.
+  body_.reserve(framing_.content_length);
   chunks_ = ChunkDecoder();
   if (framing_.expects_continue && input().empty()) {
     static constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -147,8 +154,7 @@ bool Connection::TakeBody() {
     return Handle();
   }
   begin_ = end_ = head_length_;
-  due_ = body_begun_ + absl::ToInt64Milliseconds(loop_.options.body_timeout) +
-         static_cast<std::int64_t>(body_.size()) * 1000 / loop_.options.body_bytes_a_second;
+  due_ = begun_ + absl::ToInt64Milliseconds(loop_.options.body_timeout) + TimeFor(body_.size());
   Read();
   return false;
 }
@@ -170,6 +176,8 @@ bool Connection::Handle() {
                           absl::Hex(loop_.options.random(), absl::kZeroPad16));
   }
   request.trace = trace_;
+  request.peer = peer_;
+  loop_.begun();
   Due(loop_.options.answer_timeout);
 
   loop_.mailbox->BeginHandling(exchange());
@@ -224,6 +232,7 @@ bool Connection::Answer(HttpResponse response) {
     output_ += response.body;
   }
   state_ = State::kWriting;
+  begun_ = loop_.elapsed;
   Due(loop_.options.idle_timeout);
   return Write();
 }
@@ -278,8 +287,12 @@ bool Connection::Write() {
                              if (state_ == State::kClosed) return Leave();
                              if (error) return Close();
                              sent_ += bytes;
-                             // Who takes a part too slowly can come again and resume.
-                             if (stream_ == nullptr) Due(loop_.options.idle_timeout);
+                             // Who takes a part of a stream too slowly can come again and resume.
+                             if (stream_ == nullptr) {
+                               due_ = begun_ +
+                                      absl::ToInt64Milliseconds(loop_.options.idle_timeout) +
+                                      TimeFor(sent_);
+                             }
                              if (Write()) Advance();
                            });
   return false;

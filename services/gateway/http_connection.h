@@ -69,9 +69,10 @@ struct Loop {
   const HttpHandler& handler;
   HttpMetrics& metrics;
   std::shared_ptr<Mailbox> mailbox;
-  // Told of each connection that is gone.
+  // Told of each connection that is gone, and of each request that is begun.
   std::function<void()> closed;
-  // Milliseconds of sweeps so far: a clock that nobody sets.
+  std::function<void()> begun;
+  // Milliseconds at the last sweep: a clock that nobody sets.
   std::int64_t elapsed = 0;
   // The fields that every answer has, Date among them.
   std::string fixed_fields;
@@ -119,16 +120,20 @@ class Connection {
   // How streams are framed; in HTTP/1.0 they end with the connection.
   bool in_chunks() const { return head_.version == 11; }
   void Due(absl::Duration after);
+  // Milliseconds that a client may take over so many bytes.
+  std::int64_t TimeFor(std::size_t bytes) const;
 
   Loop& loop_;
   const std::uint32_t id_;
   TcpSocket socket_;
+  std::string peer_;
   State state_ = State::kHead;
   bool reading_ = false;
   bool writing_ = false;
   bool closing_ = false;  // after this answer
   bool leaving_ = false;
-  std::int64_t due_ = 0;  // in Loop::elapsed
+  std::int64_t due_ = 0;    // in Loop::elapsed
+  std::int64_t begun_ = 0;  // the body, or the answer
 
   // The head stands at the front of the buffer until its request is answered.
   std::unique_ptr<char[]> buffer_;
@@ -139,7 +144,6 @@ class Connection {
   ChunkDecoder chunks_;
   std::string body_;
   absl::string_view body_view_;
-  std::int64_t body_begun_ = 0;
   std::string trace_;
   std::uint32_t count_ = 0;
 

@@ -4,7 +4,9 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "common/json/codec.h"
 #include "common/status.h"
 #include "google/protobuf/descriptor.h"
@@ -172,6 +174,10 @@ HttpResponse ErrorHead(const absl::Status& status) {
   HttpResponse response;
   response.code = DoorCodeOf(status);
   if (response.code == 401) response.fields.emplace_back("WWW-Authenticate", "Bearer");
+  if (auto wait = RetryAfterOf(status)) {
+    response.fields.emplace_back(
+        "Retry-After", absl::StrCat(absl::ToInt64Seconds(absl::Ceil(*wait, absl::Seconds(1)))));
+  }
   if (response.code == 405) response.fields.emplace_back("Allow", FactOf(status, "allow"));
   return response;
 }

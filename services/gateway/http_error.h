@@ -28,7 +28,8 @@ HttpResponse ErrorHead(const absl::Status& status);
 std::unique_ptr<google::protobuf::Message> ErrorDetail(absl::string_view url,
                                                        const absl::Cord& bytes);
 // An error as a response, with all details whose types are linked. UNAUTHENTICATED adds
-// WWW-Authenticate, NO_ROUTE and its like have HTTP codes of their own.
+// WWW-Authenticate, one that says when to try again Retry-After, NO_ROUTE and its like have HTTP
+// codes of their own.
 HttpResponse ErrorResponse(const absl::Status& status);
 // Its body, under an HTTP code.
 std::string ErrorBody(const absl::Status& status, int http_code);

@@ -37,6 +37,8 @@ struct HttpRequest {
   absl::string_view body;
   // Names the request in logs and in the answer: X-Request-Id where that is well-formed, else made.
   absl::string_view trace;
+  // The other end of the connection: an IP address.
+  absl::string_view peer;
 
   // The value of a field, whatever the case of its name.
   absl::optional<absl::string_view> Find(absl::string_view name) const {

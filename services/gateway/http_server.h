@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/queue_wait.h"
 #include "prometheus/registry.h"
 #include "services/gateway/framing.h"
 #include "services/gateway/http_message.h"
@@ -34,20 +35,24 @@ struct HttpServerOptions {
 
   // Time for a head, from its first byte.
   absl::Duration header_timeout = absl::Seconds(10);
-  // Time for a body, plus one second for each `body_bytes_a_second` that have come.
+  // Time for a body, plus one second for each `least_bytes_a_second` that have come.
   absl::Duration body_timeout = absl::Seconds(10);
-  int body_bytes_a_second = 500;
-  // Time between requests, and for a client to take an answer.
+  int least_bytes_a_second = 500;
+  // Time between requests; and for a client to take an answer, plus one second for each
+  // `least_bytes_a_second` that it has taken.
   absl::Duration idle_timeout = absl::Seconds(60);
   // The backstop for a handler that never answers: 504.
   absl::Duration answer_timeout = absl::Seconds(65);
   // How often the connections are looked through; timeouts are as exact as this.
   absl::Duration sweep = absl::Milliseconds(500);
 
-  // For the Date field only; timeouts do not heed the clock being set.
+  // For the Date field and `wait`; timeouts do not heed it.
   Clock* clock = Clock::Real();
   // 64 unguessable bits, for request ids. Called from every thread.
   std::function<std::uint64_t()> random;
+  // Told how long requests wait until a thread comes to them; nothing is measured without it.
+  // Outlives the server.
+  QueueWait* wait = nullptr;
   // Where the figures go; none are kept without it. Outlives the server.
   prometheus::Registry* metrics = nullptr;
 };

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -114,6 +115,12 @@ class TestClient {
     return std::move(input_);
   }
   void Close() { ::shutdown(socket_, SHUT_RDWR); }
+
+  // Takes so many bytes unread; false where the server has ended.
+  bool Skip(std::size_t bytes) {
+    char taken[64];
+    return ::recv(socket_, taken, std::min(bytes, sizeof(taken)), 0) > 0;
+  }
 
   // Whether the server ends the connection, and sends nothing before.
   bool Closed() { return input_.empty() && !More() && input_.empty() && ended_; }
