@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include "absl/strings/numbers.h"
@@ -15,11 +14,11 @@
 #include "common/log.h"
 #include "common/rpc/plan.h"
 #include "common/standard/standard.h"
-#include "common/store/verify.h"
 #include "services/export.h"
 #include "services/load.h"
 #include "services/process.h"
 #include "services/services.h"
+#include "services/verify.h"
 
 namespace linjuli {
 namespace {
@@ -137,26 +136,13 @@ int DescribeServices(const std::string& name) {
   return 0;
 }
 
-// Reads a file that no process serves; a served one is verified by asking the service.
-int Verify(const std::string& data_dir) {
+int Verify(const VerifyOptions& options) {
+  auto verdicts = VerifyAll(options);
+  if (!verdicts.ok()) return Fail(verdicts.status());
   int flaws = 0;
-  for (const auto& entry : AllServices()) {
-    std::string path = absl::StrCat(data_dir, "/", entry.name, ".db");
-    if (!std::ifstream(path).good()) continue;
-    auto db = Connection::Open(path, Connection::Access::kRead);
-    auto plan = ServicePlan::From(entry.spec());
-    if (!db.ok()) return Fail(db.status());
-    if (!plan.ok()) return Fail(plan.status());
-    auto verdict = VerifyStore(**db, (*plan)->schema);
-    if (!verdict.ok()) return Fail(verdict.status());
-    std::cout << entry.name << ": " << verdict->changes << " changes hold, head " << verdict->head
-              << "\n";
-    if (verdict->flaw.has_value()) {
-      ++flaws;
-      std::cout << entry.name << ": change " << verdict->flaw->sequence << ": "
-                << verdict->flaw->what << "\n  mend it: restore " << path
-                << " from a backup that holds, and keep this file for the auditor\n";
-    }
+  for (const auto& verdict : *verdicts) {
+    std::cout << verdict.text;
+    flaws += verdict.flaws;
   }
   return flaws == 0 ? 0 : 1;
 }
@@ -233,11 +219,15 @@ int Main(int argc, char** argv) {
   describe->add_option("name", name, "service");
   describe->callback([&] { code = DescribeServices(name); });
 
-  std::string data_dir;
-  auto* verify = app.add_subcommand("verify", "check the change logs of stopped services");
-  verify->add_option("--data-dir", data_dir, "folder of the stores")->required();
-  verify->callback([&] { code = Verify(data_dir); });
+  VerifyOptions verifying;
+  auto* verify =
+      app.add_subcommand("verify", "check the stores and change logs of stopped services");
+  verify->add_option("--data-dir", verifying.data_dir, "folder of the stores")->required();
+  verify->add_option("--witness", verifying.witness_files,
+                     "files of heads that were kept elsewhere, as the gateway gives them");
+  verify->callback([&] { code = Verify(verifying); });
 
+  std::string data_dir;
   auto* dump = app.add_subcommand("export", "print a stopped service's resources as JSON lines");
   dump->add_option("--data-dir", data_dir, "folder of the stores")->required();
   dump->add_option("name", name, "service")->required();

@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/auth/issuer.h"
+#include "common/auth/signing_key.h"
 #include "common/auth/verifier.h"
 #include "common/grpc/channel.h"
 #include "common/grpc/server.h"
@@ -22,11 +23,13 @@
 #include "common/log.h"
 #include "common/rpc/follow.h"
 #include "common/rpc/service.h"
+#include "common/rpc/witness.h"
 #include "common/standard/standard.h"
 #include "services/gateway/embedded_descriptors.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/history.h"
 #include "services/services.h"
+#include "services/witness_file.h"
 
 namespace linjuli {
 
@@ -44,11 +47,14 @@ struct Process::Parts {
   std::shared_ptr<prometheus::Registry> registry;
   std::optional<Issuer> issuer;  // none where another one's tokens are trusted
   std::unique_ptr<Verifier> verifier;
+  std::optional<SigningKey> head_key;
   std::vector<std::unique_ptr<Service>> services;
   std::vector<std::unique_ptr<GrpcChannel>> channels;
   std::vector<Remote> remotes;  // what the gateway serves for others
   std::vector<std::unique_ptr<GrpcSource>> sources;
   std::vector<std::unique_ptr<Follower>> followers;
+  std::vector<std::unique_ptr<HeadKeeper>> keepers;
+  std::unique_ptr<Witnesses> witnesses;
   std::unique_ptr<ChangesBackend> changes;
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<Gateway> gateway;
@@ -60,6 +66,11 @@ struct Process::Parts {
   absl::Status FindRemotes();
   absl::Status StartGrpc();
   absl::Status StartFollowers();
+  void StartWitnesses();
+  // The services that a service has functions for, by name.
+  static std::set<std::string> FollowedBy(const Service& service);
+  // The log of a service here or elsewhere; null where it is neither.
+  ChangeSource* SourceOf(const std::string& name);
   absl::Status StartGateway();
   GrpcChannel* ChannelTo(const std::string& target);
   // Whether the gateway passes a call on; the service that it goes to asks again, and more.
@@ -89,6 +100,7 @@ absl::Status Process::Parts::LoadTrust() {
 }
 
 absl::Status Process::Parts::StartServices() {
+  LJ_ASSIGN(head_key, SigningKey::LoadOrCreate(options.data_dir + "/heads.jwk"));
   for (const auto& entry : AllServices()) {
     if (!Serves(entry.name)) continue;
     ServiceOptions service;
@@ -97,6 +109,7 @@ absl::Status Process::Parts::StartServices() {
     service.verifier = verifier.get();
     service.standard = standard.get();
     service.metrics = registry.get();
+    service.head_key = &*head_key;
     service.due_thread = options.due_thread;
     service.master_key = options.master_key;
     service.crypto = options.crypto;
@@ -174,32 +187,67 @@ GrpcChannel* Process::Parts::ChannelTo(const std::string& target) {
   return channels.back().get();
 }
 
+std::set<std::string> Process::Parts::FollowedBy(const Service& service) {
+  std::set<std::string> names;
+  for (const auto& [type, handler] : service.plan().follows) {
+    names.insert(ServiceNameOf(handler->type));
+  }
+  return names;
+}
+
+ChangeSource* Process::Parts::SourceOf(const std::string& name) {
+  for (const auto& service : services) {
+    if (service->name() == name) return service.get();
+  }
+  auto remote = options.backends.find(name);
+  if (remote == options.backends.end()) return nullptr;
+  sources.push_back(std::make_unique<GrpcSource>(
+      ChannelTo(remote->second), GrpcSourceOptions{name, [this] { return OwnToken(); }}));
+  return sources.back().get();
+}
+
 // Each service follows the services whose changes it has functions for, here or elsewhere.
 absl::Status Process::Parts::StartFollowers() {
   for (const auto& service : services) {
-    std::set<std::string> names;
-    for (const auto& [type, handler] : service->plan().follows) {
-      names.insert(ServiceNameOf(handler->type));
-    }
-    for (const std::string& name : names) {
-      ChangeSource* source = nullptr;
-      for (const auto& other : services) {
-        if (other->name() == name) source = other.get();
-      }
-      auto remote = options.backends.find(name);
-      if (source == nullptr && remote == options.backends.end()) {
+    for (const std::string& name : FollowedBy(*service)) {
+      ChangeSource* source = SourceOf(name);
+      if (source == nullptr) {
         return absl::InvalidArgumentError(absl::StrCat(
             service->name(), " follows ", name, ": serve it beside, or --backend ", name, "=…"));
-      }
-      if (source == nullptr) {
-        sources.push_back(std::make_unique<GrpcSource>(
-            ChannelTo(remote->second), GrpcSourceOptions{name, [this] { return OwnToken(); }}));
-        source = sources.back().get();
       }
       followers.push_back(std::make_unique<Follower>(service.get(), name, source, registry.get()));
     }
   }
   return absl::OkStatus();
+}
+
+// Who follows a service is a witness of its log; so is the gateway, of all.
+void Process::Parts::StartWitnesses() {
+  std::vector<std::unique_ptr<Witness>> looking;
+  auto add = [&](const std::string& witness, const std::string& name, HeadKeeper* keeper) {
+    ChangeSource* source = SourceOf(name);
+    if (source == nullptr) return;
+    WitnessOptions witnessing;
+    witnessing.service = name;
+    witnessing.witness = witness;
+    witnessing.source = source;
+    witnessing.keeper = keeper;
+    witnessing.clock = options.clock;
+    witnessing.metrics = registry.get();
+    looking.push_back(std::make_unique<Witness>(std::move(witnessing)));
+  };
+  for (const auto& service : services) {
+    std::set<std::string> names = FollowedBy(*service);
+    if (names.empty()) continue;
+    keepers.push_back(std::make_unique<StoreKeeper>(&service->store()));
+    for (const auto& name : names) add(service->name(), name, keepers.back().get());
+  }
+  if (Serves("gateway")) {
+    keepers.push_back(
+        std::make_unique<FileKeeper>(absl::StrCat(options.data_dir, "/", kWitnessedHeads)));
+    for (const auto& entry : AllServices()) add("gateway", entry.name, keepers.back().get());
+  }
+  if (!looking.empty()) witnesses = std::make_unique<Witnesses>(std::move(looking));
 }
 
 std::string Process::Parts::OwnToken() const {
@@ -288,6 +336,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(ProcessOptions options) 
   LJ_RETURN_IF_ERROR(parts->StartGrpc());
   LJ_RETURN_IF_ERROR(parts->StartGateway());
   LJ_RETURN_IF_ERROR(parts->StartMetrics());
+  parts->StartWitnesses();
   return std::unique_ptr<Process>(new Process(std::move(parts)));
 }
 
@@ -307,6 +356,9 @@ void Process::Drain() {
   parts_->gateway.reset();
   parts_->grpc.reset();
   parts_->followers.clear();
+  // What was written last is signed and witnessed before the services go.
+  for (const auto& service : parts_->services) service->SignHead().IgnoreError();
+  parts_->witnesses.reset();
   parts_->sources.clear();
   parts_->channels.clear();
   parts_->services.clear();

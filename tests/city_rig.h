@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/auth/issuer.h"
+#include "common/auth/signing_key.h"
 #include "common/auth/verifier.h"
 #include "common/caller.h"
 #include "common/clock.h"
@@ -81,9 +82,9 @@ class TokenDesk {
   std::string TokenOf(const Caller& caller) {
     if (caller.anonymous()) return "";
     absl::MutexLock lock(&mutex_);
-    std::string& token = tokens_[absl::StrCat(caller.subject, " ", caller.roles, " ",
-                                              absl::StrJoin(caller.areas, ","), " ",
-                                              caller.organization)];
+    std::string& token =
+        tokens_[absl::StrCat(caller.subject, " ", caller.roles, " ",
+                             absl::StrJoin(caller.areas, ","), " ", caller.organization)];
     if (token.empty()) {
       token = issuer_->Sign(caller, absl::Hours(24 * 365 * 30), absl::FromUnixSeconds(1577836800));
     }
@@ -96,9 +97,7 @@ class TokenDesk {
   absl::flat_hash_map<std::string, std::string> tokens_ ABSL_GUARDED_BY(mutex_);
 };
 
-inline std::string LinhaiFolder() {
-  return SourceDir() + "/deploy/standards/linhai";
-}
+inline std::string LinhaiFolder() { return SourceDir() + "/deploy/standards/linhai"; }
 
 // Sets what a request must have and the test left out. Names of resources are the test's to give.
 inline void FillRequired(google::protobuf::Message& message) {
@@ -122,6 +121,9 @@ inline void FillRequired(google::protobuf::Message& message) {
         case FieldDescriptor::CPPTYPE_INT32:
           reflection->SetInt32(&message, field, 1);
           break;
+        case FieldDescriptor::CPPTYPE_INT64:
+          reflection->SetInt64(&message, field, 1);
+          break;
         default:
           break;
       }
@@ -135,6 +137,9 @@ class CityRig {
           const std::string& standard_dir = LinhaiFolder())
       : clock(start), desk(folder.path()), spec_(spec), needs_(needs) {
     QuietLog();
+    auto key = SigningKey::LoadOrCreate(folder.path() + "/heads.jwk");
+    LJ_CHECK(key.ok(), std::string(key.status().message()));
+    head_key_ = std::make_unique<SigningKey>(*std::move(key));
     verifier_ = std::make_unique<Verifier>(desk.keys(), Issuer::kName, Issuer::kName, &clock);
     Restart(standard_dir);
   }
@@ -152,6 +157,7 @@ class CityRig {
     options.clock = &clock;
     options.verifier = verifier_.get();
     options.standard = standard_.get();
+    options.head_key = head_key_.get();
     options.due_thread = false;
     auto started = Service::Start(spec_(), options);
     LJ_CHECK(started.ok(), std::string(started.status().message()));
@@ -199,6 +205,7 @@ class CityRig {
  private:
   ServiceSpec (*const spec_)();
   const StandardNeeds needs_;
+  std::unique_ptr<SigningKey> head_key_;
   std::unique_ptr<Verifier> verifier_;
   std::shared_ptr<const Standard> standard_;  // as Load gives it
   std::unique_ptr<Service> service_;

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/auth/issuer.h"
+#include "common/auth/signing_key.h"
 #include "common/auth/verifier.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -50,6 +51,7 @@ class Rig {
       : spec_(std::move(spec)),
         standard_(standard),
         issuer_(MakeIssuer(dir.File("issuer.jwk"))),
+        head_key_(MakeHeadKey(dir.File("heads.jwk"))),
         verifier_(issuer_.keys(), Issuer::kName, "linjuli", &clock) {
     QuietLog();
     Restart();
@@ -69,12 +71,17 @@ class Rig {
     options.verifier = &verifier_;
     options.standard = standard_;
     options.metrics = &metrics;
+    options.head_key = &head_key_;
     options.due_thread = false;
     options.crypto = crypto;
     auto started = Service::Start(spec_, options);
     if (started.ok()) service_ = *std::move(started);
     return started.status();
   }
+  const SigningKey& head_key() const { return head_key_; }
+  // Signs with another key from the next start on.
+  void TakeAnotherHeadKey() { head_key_ = MakeHeadKey(dir.File("other_heads.jwk")); }
+
   // Ends the service; its file stays until the rig goes.
   void Stop() { service_.reset(); }
 
@@ -129,9 +136,16 @@ class Rig {
     return *std::move(issuer);
   }
 
+  static SigningKey MakeHeadKey(const std::string& path) {
+    auto key = SigningKey::LoadOrCreate(path);
+    LJ_CHECK(key.ok(), std::string(key.status().message()));
+    return *std::move(key);
+  }
+
   ServiceSpec spec_;
   const Standard* standard_;
   Issuer issuer_;
+  SigningKey head_key_;
   Verifier verifier_;
   std::unique_ptr<Service> service_;
 };

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/auth/jwks.h"
-#include "common/auth/public_key.h"
+#include "common/auth/signing_key.h"
 #include "common/caller.h"
 
 namespace linjuli {
@@ -20,11 +20,7 @@ class Issuer {
   // `iss` and `aud` of its tokens.
   static constexpr char kName[] = "linjuli";
 
-  // Reads the Ed25519 key (a private JWK, RFC 8037) of a file. Where there is no file, makes a key
-  // and keeps it there, readable by its owner only. Of processes that race to make it, one wins and
-  // the others read the winner's; a crash leaves a whole file or none.
-  // FAILED_PRECONDITION, reason ISSUER_KEY: the file cannot be read, written, or trusted; the
-  // message says how to mend it.
+  // Of the key in that file, which is made where there is none; errors are SigningKey's.
   static absl::StatusOr<Issuer> LoadOrCreate(const std::string& path);
 
   // A token for that caller, valid from `now` for `life`, which is at least a second; the caller's
@@ -37,13 +33,9 @@ class Issuer {
   std::string Jwks() const;
 
  private:
-  Issuer(std::string kid, std::string x, Pkey pkey)
-      : kid_(std::move(kid)), x_(std::move(x)), pkey_(std::move(pkey)) {}
-  static absl::StatusOr<Issuer> Read(absl::string_view jwk);
+  explicit Issuer(SigningKey key) : key_(std::move(key)) {}
 
-  std::string kid_;
-  std::string x_;  // the public key, as base64url
-  Pkey pkey_;
+  SigningKey key_;
 };
 
 }  // namespace linjuli

@@ -124,7 +124,7 @@ TEST_CASE("a key file that cannot be trusted is refused, never replaced", "[auth
     auto issuer = Issuer::LoadOrCreate(path);
     if (issuer.ok()) return std::string("accepted");
     CHECK(absl::IsFailedPrecondition(issuer.status()));
-    CHECK(ReasonOf(issuer.status()) == "ISSUER_KEY");
+    CHECK(ReasonOf(issuer.status()) == "SIGNING_KEY");
     return std::string(issuer.status().message());
   };
   chmod(path.c_str(), 0644);

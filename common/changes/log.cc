@@ -1,10 +1,10 @@
 #include "common/changes/log.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
+#include <cstring>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/random.h"
 #include "common/status.h"
 
 namespace linjuli {
@@ -15,22 +15,12 @@ namespace {
 
 // The genesis of every chain.
 const std::string& ZeroHash() {
-  static const std::string* const zero = new std::string(SHA256_DIGEST_LENGTH, '\0');
+  static const std::string* const zero = new std::string(sizeof(Digest), '\0');
   return *zero;
 }
 
 std::string Chained(absl::string_view previous, absl::string_view bytes) {
-  SHA256_CTX context;
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  // The one-shot EVP call fetches its algorithm each time, which costs more than the hash.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  SHA256_Init(&context);
-  SHA256_Update(&context, previous.data(), previous.size());
-  SHA256_Update(&context, bytes.data(), bytes.size());
-  SHA256_Final(reinterpret_cast<uint8_t*>(digest.data()), &context);
-#pragma GCC diagnostic pop
-  return digest;
+  return std::string(BytesOf(Sha256Of({previous, bytes})));
 }
 
 absl::StatusOr<std::vector<Change>> Rows(Statement& statement, int limit) {
@@ -49,23 +39,35 @@ absl::StatusOr<std::vector<Change>> Rows(Statement& statement, int limit) {
 
 }  // namespace
 
-std::string Sha256(absl::string_view bytes) { return Chained("", bytes); }
+int64_t ReplyKey(absl::string_view caller, absl::string_view method, absl::string_view request_id) {
+  Digest hash = Sha256Of({caller, "\n", method, "\n", request_id});
+  int64_t key;
+  std::memcpy(&key, hash.data(), sizeof(key));
+  return key & 0x7FFFFFFFFFFFFFFF;
+}
 
 std::vector<std::string> ChangeLog::Schema() {
   return {
-      "CREATE TABLE meta(key TEXT PRIMARY KEY,value TEXT NOT NULL)",
-      "CREATE TABLE change(seq INTEGER PRIMARY KEY,data BLOB NOT NULL,hash BLOB NOT NULL)",
-      "CREATE TABLE mention(name TEXT NOT NULL,seq INTEGER NOT NULL,PRIMARY KEY(name,seq)) "
-      "WITHOUT ROWID",
-      "CREATE TABLE reply(key INTEGER PRIMARY KEY,seq INTEGER NOT NULL,body_hash BLOB NOT NULL,"
-      "reply BLOB)",
-      "CREATE TABLE cursor(source TEXT PRIMARY KEY,epoch TEXT NOT NULL,seq INTEGER NOT NULL)",
+      "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY,value TEXT NOT NULL)",
+      "CREATE TABLE IF NOT EXISTS change(seq INTEGER PRIMARY KEY,data BLOB NOT NULL,"
+      "hash BLOB NOT NULL)",
+      "CREATE TABLE IF NOT EXISTS mention(name TEXT NOT NULL,seq INTEGER NOT NULL,"
+      "PRIMARY KEY(name,seq)) WITHOUT ROWID",
+      "CREATE TABLE IF NOT EXISTS reply(key INTEGER PRIMARY KEY,seq INTEGER NOT NULL,"
+      "body_hash BLOB NOT NULL,reply BLOB)",
+      "CREATE TABLE IF NOT EXISTS cursor(source TEXT PRIMARY KEY,epoch TEXT NOT NULL,"
+      "seq INTEGER NOT NULL)",
+      // The lives of the log: the first, and one for each time that it was restored.
+      "CREATE TABLE IF NOT EXISTS life(number INTEGER PRIMARY KEY,epoch TEXT NOT NULL,"
+      "began INTEGER NOT NULL)",
+      // A file of before there were lives.
+      "INSERT INTO life(number,epoch,began) SELECT 1,value,0 FROM meta WHERE key='epoch' "
+      "AND NOT EXISTS(SELECT 1 FROM life)",
   };
 }
 
 absl::StatusOr<ChangeLog> ChangeLog::Open(Connection& db) {
   ChangeLog log(db);
-  LJ_ASSIGN(log.epoch_, ReadEpoch(db));
   log.hash_ = ZeroHash();
   StatementScope last(db.Prepare("SELECT seq,hash FROM change ORDER BY seq DESC LIMIT 1"));
   LJ_ASSIGN(bool any, last->Step());
@@ -123,10 +125,21 @@ absl::Status ChangeLog::SaveReply(int64_t key, absl::string_view body_hash,
   return save.Run();
 }
 
-absl::StatusOr<std::string> ReadEpoch(Connection& db) {
-  StatementScope find(db.Prepare("SELECT value FROM meta WHERE key='epoch'"));
-  LJ_ASSIGN(bool row, find->Step());
-  return row ? find->Text(0) : "";
+absl::StatusOr<std::vector<Life>> ReadLives(Connection& db) {
+  std::vector<Life> lives;
+  StatementScope rows(db.Prepare("SELECT epoch,began FROM life ORDER BY number"));
+  while (true) {
+    LJ_ASSIGN(bool row, rows->Step());
+    if (!row) return lives;
+    lives.push_back({rows->Text(0), rows->Int(1)});
+  }
+}
+
+absl::Status BeginLife(Connection& db) {
+  std::string epoch = absl::BytesToHexString(RandomBytes(8));
+  return db.Prepare("INSERT INTO life(epoch,began) SELECT ?1,ifnull(max(seq),0) FROM change")
+      .Bind(1, epoch)
+      .Run();
 }
 
 absl::StatusOr<std::vector<Change>> ReadChanges(Connection& db, int64_t after, int limit) {
@@ -142,36 +155,6 @@ absl::StatusOr<std::vector<Change>> ReadHistory(Connection& db, absl::string_vie
       "ORDER BY mention.seq LIMIT ?3");
   find.Bind(1, name).Bind(2, after).Bind(3, static_cast<int64_t>(limit));
   return Rows(find, limit);
-}
-
-absl::StatusOr<Verdict> VerifyChain(Connection& db) {
-  Verdict verdict;
-  std::string previous = ZeroHash();
-  auto flaw = [&](std::string what) {
-    verdict.flaw = Flaw{verdict.changes + 1, std::move(what)};
-    return verdict;
-  };
-  StatementScope rows(db.Prepare("SELECT seq,data,hash FROM change ORDER BY seq"));
-  while (true) {
-    LJ_ASSIGN(bool row, rows->Step());
-    if (!row) break;
-    if (rows->Int(0) != verdict.changes + 1) {
-      return flaw(absl::StrCat("change ", verdict.changes + 1, " is missing"));
-    }
-    if (Chained(previous, rows->Bytes(1)) != rows->Bytes(2)) {
-      return flaw("its bytes do not match its hash: it was edited, or one before it was replaced");
-    }
-    Change change;
-    absl::string_view bytes = rows->Bytes(1);
-    if (!change.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-        change.sequence() != rows->Int(0)) {
-      return flaw("its contents do not belong to its place");
-    }
-    previous = rows->Text(2);
-    ++verdict.changes;
-  }
-  verdict.head = absl::BytesToHexString(previous);
-  return verdict;
 }
 
 }  // namespace linjuli

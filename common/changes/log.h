@@ -12,12 +12,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/changes/sha256.h"
 #include "common/store/sqlite.h"
 #include "linjuli/changes/v1/changes.pb.h"
 
 namespace linjuli {
 
-std::string Sha256(absl::string_view bytes);
+// Under what a reply is kept. `method` is the full name, of the one method a row of a batch calls.
+int64_t ReplyKey(absl::string_view caller, absl::string_view method, absl::string_view request_id);
 
 // What a request with an id was answered.
 struct StoredReply {
@@ -26,16 +28,24 @@ struct StoredReply {
   std::optional<std::string> reply;  // serialized; nothing: the snapshot of that change
 };
 
+// A life of the log: it began with the file, or when the file was restored to a place.
+struct Life {
+  std::string epoch;  // its name, random
+  int64_t began = 0;  // how long the log was then
+};
+// From now on the log leads a new life.
+absl::Status BeginLife(Connection& db);
+
 // The writer's side: appends in the running transaction. Not thread-safe.
 class ChangeLog {
  public:
-  // Reads where the log ends, and its epoch.
+  // Reads where the log ends.
   static absl::StatusOr<ChangeLog> Open(Connection& db);
+  // Statements for a new file and an old one alike.
   static std::vector<std::string> Schema();
 
   int64_t next_sequence() const { return sequence_ + 1; }
   int64_t sequence() const { return sequence_; }
-  const std::string& epoch() const { return epoch_; }
 
   // Appends `change`, whose sequence is set here.
   absl::Status Append(changes::v1::Change& change);
@@ -61,31 +71,16 @@ class ChangeLog {
   Connection* db_;
   int64_t sequence_ = 0;
   std::string hash_;
-  std::string epoch_;
   std::string bytes_;  // kept for its memory
 };
 
 // The readers' side; each takes a connection of its own thread.
-absl::StatusOr<std::string> ReadEpoch(Connection& db);
+absl::StatusOr<std::vector<Life>> ReadLives(Connection& db);  // oldest first
 absl::StatusOr<std::vector<changes::v1::Change>> ReadChanges(Connection& db, int64_t after,
                                                              int limit);
 // The changes after `after` that wrote or mention `name`.
 absl::StatusOr<std::vector<changes::v1::Change>> ReadHistory(Connection& db, absl::string_view name,
                                                              int64_t after, int limit);
-
-// The first thing that is wrong with a chain.
-struct Flaw {
-  int64_t sequence = 0;
-  std::string what;
-};
-// Walks the whole chain: sequences without gaps, hashes, contents in their place. Returns how many
-// changes hold, and the first flaw.
-struct Verdict {
-  int64_t changes = 0;
-  std::string head;  // hash of the last one, hexadecimal
-  std::optional<Flaw> flaw;
-};
-absl::StatusOr<Verdict> VerifyChain(Connection& db);
 
 }  // namespace linjuli
 

@@ -9,6 +9,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/changes/sha256.h"
+#include "common/status.h"
 #include "linjuli/changes/v1/changes.pb.h"
 
 namespace linjuli {
@@ -29,6 +31,14 @@ class ChangeSource {
   // Calls `wake` once, on any thread, as soon as a change after `after` can be read (at once when
   // there is one already), or when the source ends. It must not block.
   virtual void Notify(int64_t after, absl::AnyInvocable<void()> wake) = 0;
+
+  // The newest signed head. NOT_FOUND: none was signed.
+  virtual absl::StatusOr<changes::v1::Head> ReadHead() { return NotFound("a signed head"); }
+  // Proof that the log of `first` changes is the beginning of that of `second`, both signed.
+  virtual absl::StatusOr<std::vector<Digest>> ProveConsistency(int64_t /*first*/,
+                                                               int64_t /*second*/) {
+    return NotFound("a signed head");
+  }
 };
 
 }  // namespace linjuli

@@ -159,6 +159,48 @@ GrpcSource::~GrpcSource() {
       state_.get()));
 }
 
+Reply GrpcSource::Ask(const char* method, std::unique_ptr<google::protobuf::Message> request) {
+  Call call;
+  call.method = request->GetDescriptor()->file()->service(0)->FindMethodByName(method);
+  call.request = std::move(request);
+  call.token = Token();
+  call.deadline = channel_->clock().Now() + options_.patience;
+  absl::Notification arrived;
+  Reply reply;
+  channel_->Start(std::move(call), [&](Reply r) {
+    reply = std::move(r);
+    arrived.Notify();
+  });
+  arrived.WaitForNotification();
+  return reply;
+}
+
+absl::StatusOr<changes::v1::Head> GrpcSource::ReadHead() {
+  auto request = std::make_unique<changes::v1::GetHeadRequest>();
+  request->set_service(options_.service);
+  Reply reply = Ask("GetHead", std::move(request));
+  if (!reply.ok()) return reply.status();
+  return static_cast<changes::v1::Head&>(**reply);
+}
+
+absl::StatusOr<std::vector<Digest>> GrpcSource::ProveConsistency(int64_t first, int64_t second) {
+  auto request = std::make_unique<changes::v1::GetConsistencyProofRequest>();
+  request->set_service(options_.service);
+  request->set_first_sequence(first);
+  request->set_second_sequence(second);
+  Reply reply = Ask("GetConsistencyProof", std::move(request));
+  if (!reply.ok()) return reply.status();
+  std::vector<Digest> path;
+  for (const auto& hash : static_cast<const changes::v1::ConsistencyProof&>(**reply).hashes()) {
+    Digest& digest = path.emplace_back();
+    if (hash.size() != digest.size()) {
+      return Refuse(absl::StatusCode::kDataLoss, "STORE", "a hash of another length");
+    }
+    std::copy(hash.begin(), hash.end(), digest.begin());
+  }
+  return path;
+}
+
 std::string GrpcSource::Token() const { return options_.token ? options_.token() : ""; }
 
 absl::StatusOr<ChangeBatch> GrpcSource::Read(absl::string_view epoch, int64_t after, int limit) {
@@ -178,19 +220,7 @@ absl::StatusOr<ChangeBatch> GrpcSource::Read(absl::string_view epoch, int64_t af
   request->set_epoch(std::string(epoch));
   request->set_after_sequence(after);
   request->set_page_size(std::min(limit, kMaxPage));
-  Call call;
-  call.method = request->GetDescriptor()->file()->service(0)->FindMethodByName("ListChanges");
-  call.request = std::move(request);
-  call.token = Token();
-  call.deadline = channel_->clock().Now() + options_.patience;
-
-  absl::Notification arrived;
-  Reply reply;
-  channel_->Start(std::move(call), [&](Reply r) {
-    reply = std::move(r);
-    arrived.Notify();
-  });
-  arrived.WaitForNotification();
+  Reply reply = Ask("ListChanges", std::move(request));
 
   absl::MutexLock lock(&state_->mutex);
   if (!reply.ok()) {

@@ -31,8 +31,8 @@ struct GrpcSourceOptions {
 // first message brings is kept for the next Read, so that a change crosses the wire once. Nothing
 // else is kept: whoever reads holds the cursor, and a restart at either end needs no repair.
 //
-// Read blocks, and must not be called on the channel's thread, where `wake` is called. Without a
-// connection Read gives UNAVAILABLE, while Notify waits for one and wakes then.
+// Whatever reads blocks, and must not be called on the channel's thread, where `wake` is called.
+// Without a connection Read gives UNAVAILABLE, while Notify waits for one and wakes then.
 class GrpcSource : public ChangeSource {
  public:
   // `channel` must outlive this.
@@ -42,12 +42,16 @@ class GrpcSource : public ChangeSource {
 
   absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
+  absl::StatusOr<changes::v1::Head> ReadHead() override;
+  absl::StatusOr<std::vector<Digest>> ProveConsistency(int64_t first, int64_t second) override;
 
  private:
   class Bell;
   struct State;
 
   std::string Token() const;
+  // Calls a unary method of Changes and waits.
+  Reply Ask(const char* method, std::unique_ptr<google::protobuf::Message> request);
 
   GrpcChannel* const channel_;
   const GrpcSourceOptions options_;

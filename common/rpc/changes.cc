@@ -1,5 +1,8 @@
-// The readings of a service's change log: pages, history, and who may follow.
+// The readings of a service's change log: pages, history, heads and proofs, and who may follow.
+#include <map>
+
 #include "absl/strings/str_cat.h"
+#include "common/changes/heads.h"
 #include "common/rpc/mask.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/service.h"
@@ -8,6 +11,7 @@
 namespace linjuli {
 
 using google::protobuf::Message;
+using google::protobuf::MethodDescriptor;
 
 namespace {
 
@@ -77,11 +81,31 @@ void Service::Notify(int64_t after, absl::AnyInvocable<void()> wake) {
   store_->Notify(after, std::move(wake));
 }
 
-Reply Service::ListChanges(const Caller& caller, const Message& message) {
-  static const AccessPlan* const access = new AccessPlan(AccessOf("ListChanges"));
-  LJ_RETURN_IF_ERROR(access->CheckRole(caller));
+Reply Service::AnswerChanges(const Caller& caller, const MethodDescriptor& method,
+                             const Message& request) {
+  // All are of one service's log, and ask for a role alone.
+  using Reading = Reply (Service::*)(const Message&);
+  static const auto* const answers = new std::map<std::string, std::pair<AccessPlan, Reading>>{
+      {"ListChanges", {AccessOf("ListChanges"), &Service::ListChanges}},
+      {"GetHead", {AccessOf("GetHead"), &Service::GetHead}},
+      {"ListHeads", {AccessOf("ListHeads"), &Service::ListHeads}},
+      {"GetConsistencyProof", {AccessOf("GetConsistencyProof"), &Service::GetConsistencyProof}},
+      {"GetChangeProof", {AccessOf("GetChangeProof"), &Service::GetChangeProof}},
+  };
+  auto found = answers->find(method.name());
+  if (found == answers->end()) {
+    return Refuse(absl::StatusCode::kUnimplemented, "NO_METHOD",
+                  absl::StrCat(method.full_name(), " is not served here"));
+  }
+  LJ_RETURN_IF_ERROR(found->second.first.CheckRole(caller));
+  std::string service = request.GetReflection()->GetString(
+      request, request.GetDescriptor()->FindFieldByName("service"));
+  if (service != name()) return NotFound(service);
+  return (this->*found->second.second)(request);
+}
+
+Reply Service::ListChanges(const Message& message) {
   const auto& request = static_cast<const changes::v1::ListChangesRequest&>(message);
-  if (request.service() != name()) return NotFound(request.service());
   int size = request.page_size() == 0 ? kDefaultChanges : request.page_size();
   LJ_ASSIGN(ChangeBatch batch, Read(request.epoch(), request.after_sequence(), size));
   auto reply = std::make_unique<changes::v1::ListChangesResponse>();
@@ -89,6 +113,47 @@ Reply Service::ListChanges(const Caller& caller, const Message& message) {
   reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
                                                  : batch.changes.back().sequence());
   for (auto& change : batch.changes) *reply->add_changes() = std::move(change);
+  return reply;
+}
+
+Reply Service::GetHead(const Message&) {
+  LJ_ASSIGN(changes::v1::Head head, ReadHead());
+  return std::make_unique<changes::v1::Head>(std::move(head));
+}
+
+Reply Service::ListHeads(const Message& message) {
+  const auto& request = static_cast<const changes::v1::ListHeadsRequest&>(message);
+  int size = request.page_size() == 0 ? kDefaultChanges : request.page_size();
+  auto reply = std::make_unique<changes::v1::ListHeadsResponse>();
+  LJ_RETURN_IF_ERROR(store_->Read(Caller(), false, [&](Rx& rx) -> absl::Status {
+    LJ_ASSIGN(auto heads, ReadHeads(rx.db(), request.after_sequence(), size));
+    for (auto& head : heads) *reply->add_heads() = std::move(head);
+    return absl::OkStatus();
+  }));
+  return reply;
+}
+
+Reply Service::GetConsistencyProof(const Message& message) {
+  const auto& request = static_cast<const changes::v1::GetConsistencyProofRequest&>(message);
+  LJ_ASSIGN(auto path, ProveConsistency(request.first_sequence(), request.second_sequence()));
+  auto reply = std::make_unique<changes::v1::ConsistencyProof>();
+  for (const Digest& hash : path) reply->add_hashes(std::string(BytesOf(hash)));
+  return reply;
+}
+
+Reply Service::GetChangeProof(const Message& message) {
+  const auto& request = static_cast<const changes::v1::GetChangeProofRequest&>(message);
+  auto reply = std::make_unique<changes::v1::ChangeProof>();
+  LJ_RETURN_IF_ERROR(store_->Read(Caller(), true, [&](Rx& rx) -> absl::Status {
+    LJ_RETURN_IF_ERROR(CheckSigned(rx.db(), request.sequence(), request.head_sequence(), "sequence",
+                                   "head_sequence"));
+    StoredTree tree(rx.db());
+    LJ_ASSIGN(Digest leaf, tree(0, request.sequence() - 1));
+    LJ_ASSIGN(auto path, InclusionPath(tree, request.sequence() - 1, request.head_sequence()));
+    reply->set_leaf_hash(std::string(BytesOf(leaf)));
+    for (const Digest& hash : path) reply->add_hashes(std::string(BytesOf(hash)));
+    return absl::OkStatus();
+  }));
   return reply;
 }
 

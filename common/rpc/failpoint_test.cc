@@ -13,8 +13,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "common/rpc/follow.h"
-#include "linjuli/testing/v1/broken.pb.h"
-#include "tests/tickets.h"
+#include "common/store/verify.h"
+#include "tests/hearing.h"
 
 namespace linjuli {
 namespace {
@@ -23,37 +23,10 @@ constexpr int kAtOnce = 4;
 // Enough for every failpoint to be passed often, however the threads run.
 constexpr int kMostRounds = 200;
 
-// Keeps the sequence of every change of a ticket that it hears of, in the order of hearing.
-absl::Status HearTicket(Tx& tx, const Changed<Ticket>& changed) {
-  return tx.db()
-      .Prepare("INSERT INTO heard(sequence) VALUES(?1)")
-      .Bind(1, changed.change.sequence())
-      .Run();
-}
-
-ServiceSpec HearingSpec() {
-  testing::broken::v1::Thing::descriptor();
-  auto spec = Implement("linjuli.testing.broken.v1.NoDefect", HearTicket);
-  spec.migrations = {"CREATE TABLE heard(id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL)"};
-  return spec;
-}
-
-int64_t Number(Service& service, const std::string& sql) {
-  int64_t number = -1;
-  absl::Status status = service.store().Read(Caller(), false, [&](Rx& rx) -> absl::Status {
-    StatementScope row(rx.Sql(sql));
-    LJ_ASSIGN(bool there, row->Step());
-    if (there) number = row->Int(0);
-    return absl::OkStatus();
-  });
-  LJ_CHECK(status.ok(), status.ToString());
-  return number;
-}
-
 bool ChainHolds(Service& service) {
   bool holds = false;
   absl::Status status = service.store().Read(Caller(), false, [&](Rx& rx) -> absl::Status {
-    LJ_ASSIGN(Verdict verdict, VerifyChain(rx.db()));
+    LJ_ASSIGN(Verdict verdict, VerifyStore(rx.db(), rx.schema()));
     holds = !verdict.flaw.has_value();
     return absl::OkStatus();
   });
@@ -78,8 +51,8 @@ struct World {
     ticket.mutable_due_time()->set_seconds(absl::ToUnixSeconds(due));
     ticket.set_phone("13800138000");
     // Everybody is new, so that each call makes a key for what is personal.
-    return tickets.MakeCall(Resident(absl::StrCat("u/", key)), absl::StrCat(kTickets, "CreateTicket"),
-                            CreateOf(ticket, key));
+    return tickets.MakeCall(Resident(absl::StrCat("u/", key)),
+                            absl::StrCat(kTickets, "CreateTicket"), CreateOf(ticket, key));
   }
   static bool Fails(int n) { return n % 7 == 3; }
   static bool IsDouble(int n) { return n % 7 == 5; }

@@ -1,6 +1,7 @@
 #include "common/rpc/follow.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "common/failpoint.h"
 #include "common/log.h"
 
@@ -16,21 +17,33 @@ struct Cursor {
   int64_t sequence = 0;
 };
 
+absl::StatusOr<Cursor> FindCursor(Rx& rx, const std::string& from) {
+  StatementScope find(rx.Sql("SELECT epoch,seq FROM cursor WHERE source=?1"));
+  find->Bind(1, from);
+  LJ_ASSIGN(bool row, find->Step());
+  return row ? Cursor{find->Text(0), find->Int(1)} : Cursor();
+}
+
 absl::StatusOr<Cursor> ReadCursor(Service& service, const std::string& from) {
   Cursor cursor;
   LJ_RETURN_IF_ERROR(service.store().Read(Caller(), false, [&](Rx& rx) -> absl::Status {
-    StatementScope find(rx.db().Prepare("SELECT epoch,seq FROM cursor WHERE source=?1"));
-    find->Bind(1, from);
-    LJ_ASSIGN(bool row, find->Step());
-    if (row) cursor = {find->Text(0), find->Int(1)};
+    LJ_ASSIGN(cursor, FindCursor(rx, from));
     return absl::OkStatus();
   }));
   return cursor;
 }
 
+// A change is applied after the one before it, or not at all, whoever else follows meanwhile.
+absl::Status CheckCursor(Tx& tx, const std::string& from, const Cursor& expected) {
+  LJ_ASSIGN(Cursor stands, FindCursor(tx, from));
+  if (stands.epoch == expected.epoch && stands.sequence == expected.sequence) {
+    return absl::OkStatus();
+  }
+  return Refuse(absl::StatusCode::kAborted, "VERSION", "the change before was not applied");
+}
+
 absl::Status SaveCursor(Tx& tx, const std::string& from, const Cursor& cursor) {
-  return tx.db()
-      .Prepare("INSERT OR REPLACE INTO cursor(source,epoch,seq) VALUES(?1,?2,?3)")
+  return tx.Sql("INSERT OR REPLACE INTO cursor(source,epoch,seq) VALUES(?1,?2,?3)")
       .Bind(1, from)
       .Bind(2, cursor.epoch)
       .Bind(3, cursor.sequence)
@@ -45,47 +58,69 @@ std::string TypeOf(const changes::v1::Change& change) {
 }  // namespace
 
 absl::StatusOr<int> FollowOnce(Service& into, const std::string& from, ChangeSource& source) {
-  LJ_ASSIGN(Cursor cursor, ReadCursor(into, from));
-  auto batch = source.Read(cursor.epoch, cursor.sequence, kPage);
+  LJ_ASSIGN(const Cursor stands, ReadCursor(into, from));
+  auto batch = source.Read(stands.epoch, stands.sequence, kPage);
   if (ReasonOf(batch.status()) == "CURSOR_EXPIRED") {
     LogInfo("a followed log was restored; it is read again", {{"source", from}});
-    cursor = Cursor();
     batch = source.Read("", 0, kPage);
   }
   if (!batch.ok()) return batch.status();
   Caller caller;
   caller.subject = absl::StrCat("follow/", from);
-  int applied = 0;
+  // All of the page waits for the writer at once, so that it shares commits; each change stands or
+  // falls by itself.
+  absl::Mutex mutex;
+  absl::Status result;
+  absl::BlockingCounter waiting(static_cast<int>(batch->changes.size()));
+  Cursor before = stands;
   for (const auto& change : batch->changes) {
     auto handler = into.plan().follows.find(TypeOf(change));
-    Cursor after{batch->epoch, change.sequence()};
-    // A change that means nothing here only moves the cursor, with the next one that does.
     bool last = change.sequence() == batch->changes.back().sequence();
-    if (handler != into.plan().follows.end() || last) {
-      LJ_RETURN_IF_ERROR(into.store().WriteAndWait(
-          {&caller, absl::StrCat(change.method(), ".followed"), ""}, [&](Tx& tx) -> absl::Status {
-            if (handler != into.plan().follows.end()) {
-              LJ_RETURN_IF_ERROR(handler->second->follow(tx, change));
-            }
-            LJ_FAILPOINT("follow.before_cursor");
-            return SaveCursor(tx, from, after);
-          }));
-      LJ_FAILPOINT("follow.after_commit");
+    // A change that means nothing here only moves the cursor, with the next one that does.
+    if (handler == into.plan().follows.end() && !last) {
+      waiting.DecrementCount();
+      continue;
     }
-    ++applied;
+    const Handler* apply = handler == into.plan().follows.end() ? nullptr : handler->second;
+    Cursor after{batch->epoch, change.sequence()};
+    into.store().Write(
+        {&caller, absl::StrCat(change.method(), ".followed"), ""}, absl::InfiniteFuture(),
+        [&change, &from, apply, before, after](Tx& tx) -> absl::Status {
+          LJ_RETURN_IF_ERROR(CheckCursor(tx, from, before));
+          if (apply != nullptr) LJ_RETURN_IF_ERROR(apply->follow(tx, change));
+          LJ_FAILPOINT("follow.before_cursor");
+          return SaveCursor(tx, from, after);
+        },
+        // In their order: the first that fails tells why.
+        [&](absl::Status status) {
+          {
+            absl::MutexLock lock(&mutex);
+            if (result.ok()) result = std::move(status);
+          }
+          waiting.DecrementCount();
+        });
+    before = after;
   }
-  return applied;
+  waiting.Wait();
+  LJ_FAILPOINT("follow.after_commit");
+  if (!result.ok()) return result;
+  return static_cast<int>(batch->changes.size());
 }
 
 Follower::Follower(Service* into, std::string from, ChangeSource* source,
                    prometheus::Registry* metrics)
-    : into_(into), from_(std::move(from)), source_(source), bell_(std::make_shared<Bell>()) {
+    : into_(into),
+      from_(std::move(from)),
+      source_(source),
+      caught_up_(into->store().Now()),
+      bell_(std::make_shared<Bell>()) {
   if (metrics != nullptr) {
-    lag_ = &prometheus::BuildGauge()
-                .Name("linjuli_feed_waiting")
-                .Help("1 while changes of a followed service cannot be applied.")
-                .Register(*metrics)
-                .Add({{"service", into->name()}, {"source", from_}});
+    lag_ =
+        &prometheus::BuildGauge()
+             .Name("linjuli_feed_lag_seconds")
+             .Help("Time since all changes of a followed service were applied; 0 while they are.")
+             .Register(*metrics)
+             .Add({{"service", into->name()}, {"source", from_}});
   }
   thread_ = std::thread([this] { Run(); });
 }
@@ -110,7 +145,9 @@ bool Follower::WaitForRing(absl::Duration at_most) {
 void Follower::Run() {
   while (true) {
     auto applied = FollowOnce(*into_, from_, *source_);
-    if (lag_ != nullptr) lag_->Set(applied.ok() ? 0 : 1);
+    absl::Time now = into_->store().Now();
+    if (applied.ok() && *applied < kPage) caught_up_ = now;
+    if (lag_ != nullptr) lag_->Set(absl::ToDoubleSeconds(now - caught_up_));
     if (!applied.ok()) {
       LogError("following stands still",
                {{"source", from_}, {"why", std::string(applied.status().message())}});

@@ -25,7 +25,8 @@ absl::StatusOr<int> FollowOnce(Service& into, const std::string& from, ChangeSou
 // Follows until it is destroyed, in a thread of its own. Destroy it before the service and source.
 class Follower {
  public:
-  // `metrics` may be null; else linjuli_feed_waiting is 1 while changes cannot be applied.
+  // `metrics` may be null; else linjuli_feed_lag_seconds tells for how long some change may have
+  // been missing here.
   Follower(Service* into, std::string from, ChangeSource* source, prometheus::Registry* metrics);
   ~Follower();
 
@@ -44,6 +45,7 @@ class Follower {
   const std::string from_;
   ChangeSource* const source_;
   prometheus::Gauge* lag_ = nullptr;
+  absl::Time caught_up_;  // when all changes were last applied
   std::shared_ptr<Bell> bell_;
   std::thread thread_;
 };

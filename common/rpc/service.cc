@@ -1,7 +1,6 @@
 #include "common/rpc/service.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -28,12 +27,6 @@ constexpr int kLongPage = 200;
 constexpr int kLongReaders = 2;
 constexpr size_t kMostLongReads = 256;
 constexpr char kChanges[] = "linjuli.changes.v1.Changes";
-int64_t ReplyKey(const Caller& caller, const std::string& method, const std::string& request_id) {
-  std::string hash = Sha256(absl::StrCat(caller.subject, "\n", method, "\n", request_id));
-  int64_t key;
-  std::memcpy(&key, hash.data(), sizeof(key));
-  return key & 0x7FFFFFFFFFFFFFFF;
-}
 
 std::string StringIn(const Message& message, const FieldDescriptor* field) {
   return field == nullptr ? "" : message.GetReflection()->GetString(message, field);
@@ -71,6 +64,8 @@ bool IsLong(const MethodPlan& plan, const Message& request) {
 
 }  // namespace
 
+absl::Status Service::SignHead() { return heads_ ? heads_->Sign() : absl::OkStatus(); }
+
 // A call on its way. The store's job owns it, so that its address stays.
 struct Service::Running {
   Call call;
@@ -92,8 +87,10 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
   for (const auto& table : service->plan_->schema.tables()) {
     LJ_RETURN_IF_ERROR(service->validator_.Add(table->type));
   }
-  LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListChangesRequest::descriptor()));
-  LJ_RETURN_IF_ERROR(service->validator_.Add(changes::v1::ListHistoryRequest::descriptor()));
+  const auto* changes = changes::v1::Change::descriptor()->file()->FindServiceByName("Changes");
+  for (int i = 0; i < changes->method_count(); ++i) {
+    LJ_RETURN_IF_ERROR(service->validator_.Add(changes->method(i)->input_type()));
+  }
   StoreOptions store;
   store.path = absl::StrCat(service->options_.data_dir, "/", service->name(), ".db");
   store.service = service->name();
@@ -108,6 +105,14 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const ServiceSpec& spec,
     LJ_RETURN_IF_ERROR(schema.Add(table->type));
   }
   LJ_ASSIGN(service->store_, Store::Open(std::move(schema), std::move(store)));
+  if (service->options_.head_key != nullptr) {
+    HeadSignerOptions signer;
+    signer.service = service->name();
+    signer.key = service->options_.head_key;
+    signer.metrics = service->options_.metrics;
+    signer.thread = service->options_.due_thread;
+    service->heads_ = std::make_unique<HeadSigner>(service->store_.get(), std::move(signer));
+  }
   if (service->options_.due_thread) {
     service->due_thread_ = std::thread([s = service.get()] { s->WatchDue(); });
   }
@@ -133,6 +138,7 @@ Service::~Service() {
     stopping_ = true;
   }
   if (due_thread_.joinable()) due_thread_.join();
+  heads_.reset();
   long_reads_.reset();
   store_.reset();  // answers what still waits, through this object
 }
@@ -158,7 +164,7 @@ void Service::Start(Call call, Done done) {
   if (method->service()->full_name() == kChanges) {
     if (auto valid = validator_.Check(request); !valid.ok()) return Finish(*running, valid);
     if (method->name() != "ListHistory") {
-      return Finish(*running, ListChanges(*running->caller, request));
+      return Finish(*running, AnswerChanges(*running->caller, *method, request));
     }
     bool shown = false;
     Reply reply = ListHistory(*running->caller, request, shown);
@@ -337,7 +343,7 @@ absl::Status Service::RunWrite(Tx& tx, const MethodPlan& plan, Running& running)
 MessageOr Service::Once(Tx& tx, const MethodPlan& plan, const Message& request) {
   std::string request_id = StringIn(request, plan.request_id);
   if (request_id.empty()) return Apply(tx, plan, request);
-  int64_t key = ReplyKey(tx.caller(), plan.method->full_name(), request_id);
+  int64_t key = ReplyKey(tx.caller().subject, plan.method->full_name(), request_id);
   // Keyed where it may have personal data in it, which a plain hash would let one guess.
   std::string bytes = request.SerializeAsString();
   std::string hash =

@@ -26,6 +26,7 @@
 #include "common/rpc/validate.h"
 #include "common/rpc/view.h"
 #include "common/standard/standard.h"
+#include "common/store/head_signer.h"
 #include "common/store/store.h"
 
 namespace linjuli {
@@ -38,7 +39,9 @@ struct ServiceOptions {
   Verifier* verifier = nullptr;             // outlives the service
   const Standard* standard = nullptr;       // outlives the service; tests may leave it out
   prometheus::Registry* metrics = nullptr;  // outlives the service; null: none are kept
-  // False: due times pass only when RunDue is called. For tests with a fake clock.
+  const SigningKey* head_key = nullptr;     // outlives the service; null: no heads are signed
+  // False: due times pass only when RunDue is called, and heads are signed only when SignHead is.
+  // For tests with a fake clock.
   bool due_thread = true;
 };
 
@@ -50,7 +53,7 @@ class Service : public Backend, public ChangeSource {
                                                         ServiceOptions options);
   ~Service() override;
 
-  // Also takes linjuli.changes.v1.Changes.ListChanges and ListHistory of its own store.
+  // Also takes the unary methods of linjuli.changes.v1.Changes, for its own store.
   void Start(Call call, Done done) override;
 
   // This, when the token's caller may follow the changes.
@@ -58,6 +61,13 @@ class Service : public Backend, public ChangeSource {
   // The changes with personal fields masked, as they may leave the service.
   absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
+  absl::StatusOr<changes::v1::Head> ReadHead() override { return store_->ReadHead(); }
+  absl::StatusOr<std::vector<Digest>> ProveConsistency(int64_t first, int64_t second) override {
+    return store_->ProveConsistency(first, second);
+  }
+
+  // Signs a head for what is committed; does nothing without a key. Errors are HeadSigner's.
+  absl::Status SignHead();
 
   // Calls OnDue for every resource whose time has passed; returns how many. Each in a transaction
   // of its own, each once for a time, whatever stops in between.
@@ -122,7 +132,14 @@ class Service : public Backend, public ChangeSource {
   void MaskSnapshot(changes::v1::Change& change, bool opened);
   // Shows it in clear; true when there is any that is not the caller's own.
   absl::StatusOr<bool> OpenSnapshot(const Caller& caller, changes::v1::Change& change);
-  Reply ListChanges(const Caller& caller, const google::protobuf::Message& request);
+  // Every unary method of Changes but ListHistory.
+  Reply AnswerChanges(const Caller& caller, const google::protobuf::MethodDescriptor& method,
+                      const google::protobuf::Message& request);
+  Reply ListChanges(const google::protobuf::Message& request);
+  Reply GetHead(const google::protobuf::Message& request);
+  Reply ListHeads(const google::protobuf::Message& request);
+  Reply GetConsistencyProof(const google::protobuf::Message& request);
+  Reply GetChangeProof(const google::protobuf::Message& request);
   // `shown`: whether some of it is somebody else's personal data in clear.
   Reply ListHistory(const Caller& caller, const google::protobuf::Message& request, bool& shown);
   void Finish(Running& running, Reply reply);
@@ -144,6 +161,7 @@ class Service : public Backend, public ChangeSource {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Meter> meter_;
   std::unique_ptr<ReadPool> long_reads_;
+  std::unique_ptr<HeadSigner> heads_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_map<const Table*, absl::Time> stuck_told_ ABSL_GUARDED_BY(mutex_);

@@ -21,7 +21,7 @@ void BindColumn(Statement& write, int& at, const KeyStore* keys, const Column& c
   if (column.text) {
     text = TextAt(resource, column.path);
     if (column.personal && !text.empty()) {
-      text = keys->IndexHash(column.path.back()->full_name(), text);
+      text = keys ? keys->IndexHash(column.path.back()->full_name(), text) : "";
     }
     text.empty() ? write.BindNull(at++) : write.Bind(at++, text);
     if (!column.division) return;
@@ -56,25 +56,37 @@ void BindColumn(Statement& write, int& at, const KeyStore* keys, const Column& c
   }
 }
 
+// Binds id, parent, columns and body, in the order of the table's statements, and runs it: whether
+// a row came.
+absl::StatusOr<bool> RunRow(Statement& statement, const KeyStore* keys, const Table& table,
+                            const Message& resource, int64_t id, absl::string_view body) {
+  StatementScope scope(statement);
+  int at = 1;
+  statement.Bind(at++, id);
+  std::string parent;
+  if (table.nested) {
+    parent = std::string(Table::ParentOf(table.NameIn(resource)));
+    statement.Bind(at++, parent);
+  }
+  std::vector<std::string> texts(table.columns.size());
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    BindColumn(statement, at, keys, table.columns[i], resource, texts[i]);
+  }
+  statement.BindBlob(at, body);
+  return statement.Step();
+}
+
 }  // namespace
 
 absl::Status WriteRow(Connection& db, const KeyStore* keys, const std::string& sql,
                       const Table& table, const Message& resource, int64_t id,
                       absl::string_view body) {
-  Statement& write = db.Prepare(sql);
-  int at = 1;
-  write.Bind(at++, id);
-  std::string parent;
-  if (table.nested) {
-    parent = std::string(Table::ParentOf(table.NameIn(resource)));
-    write.Bind(at++, parent);
-  }
-  std::vector<std::string> texts(table.columns.size());
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    BindColumn(write, at, keys, table.columns[i], resource, texts[i]);
-  }
-  write.BindBlob(at, body);
-  return write.Run();
+  return RunRow(db.Prepare(sql), keys, table, resource, id, body).status();
+}
+
+absl::StatusOr<bool> RowStands(Connection& db, const Table& table, const Message& resource,
+                               int64_t id, absl::string_view body) {
+  return RunRow(db.Prepare(table.compare_sql), nullptr, table, resource, id, body);
 }
 
 absl::Status WriteTextRow(Connection& db, const Table& table, int64_t id, absl::string_view grams,

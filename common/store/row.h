@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/store/key_store.h"
 #include "common/store/sqlite.h"
@@ -18,6 +18,12 @@ namespace linjuli {
 absl::Status WriteRow(Connection& db, const KeyStore* keys, const std::string& sql,
                       const Table& table, const google::protobuf::Message& resource, int64_t id,
                       absl::string_view body);
+
+// Whether the row stands as WriteRow would write it, columns with personal data apart. `resource`
+// may be sealed.
+absl::StatusOr<bool> RowStands(Connection& db, const Table& table,
+                               const google::protobuf::Message& resource, int64_t id,
+                               absl::string_view body);
 
 // Adds the index words of a row's texts, or, with `remove`, takes them out.
 absl::Status WriteTextRow(Connection& db, const Table& table, int64_t id, absl::string_view grams,

@@ -4,15 +4,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
+#include "common/changes/heads.h"
 #include "common/crypto/master_key.h"
 #include "common/failpoint.h"
-#include "common/random.h"
 #include "common/store/row.h"
 
 namespace linjuli {
@@ -84,7 +83,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Schema schema, StoreOptions o
   LJ_RETURN_IF_ERROR(store->checkpointer_->Begin());
   LJ_ASSIGN(ChangeLog log, ChangeLog::Open(*store->writer_));
   store->log_ = std::make_unique<ChangeLog>(std::move(log));
-  store->epoch_ = store->log_->epoch();
+  LJ_ASSIGN(std::vector<Life> lives, ReadLives(*store->writer_));
+  store->life_ = lives.back();
   store->committed_ = store->log_->sequence();
   int64_t last = 0;
   for (const auto& table : store->schema_.tables()) {
@@ -173,19 +173,11 @@ absl::Status Store::CheckKeys(bool fresh) {
 
 absl::Status Store::Install() {
   LJ_RETURN_IF_ERROR(writer_->Exec("BEGIN IMMEDIATE"));
-  bool fresh = false;
-  {
-    StatementScope find(
-        writer_->Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name='meta'"));
-    LJ_ASSIGN(bool there, find->Step());
-    fresh = !there;
-  }
-  if (fresh) {
-    for (const auto& sql : ChangeLog::Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
-    std::string epoch = absl::BytesToHexString(RandomBytes(8));
-    LJ_RETURN_IF_ERROR(
-        writer_->Prepare("INSERT INTO meta(key,value) VALUES('epoch',?1)").Bind(1, epoch).Run());
-  }
+  for (const auto& sql : ChangeLog::Schema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
+  for (const auto& sql : HeadSchema()) LJ_RETURN_IF_ERROR(writer_->Exec(sql));
+  LJ_ASSIGN(std::vector<Life> lives, ReadLives(*writer_));
+  bool fresh = lives.empty();
+  if (fresh) LJ_RETURN_IF_ERROR(BeginLife(*writer_));
   LJ_RETURN_IF_ERROR(CheckKeys(fresh));
   for (const auto& table : schema_.tables()) LJ_RETURN_IF_ERROR(InstallTable(*table));
   LJ_ASSIGN(std::string migrated, Meta("migrations"));
@@ -449,12 +441,13 @@ absl::Status Store::Read(const Caller& caller, bool snapshot,
 }
 
 absl::StatusOr<ChangeBatch> Store::Read(absl::string_view epoch, int64_t after, int limit) {
-  if (!epoch.empty() && epoch != epoch_) {
+  if (!epoch.empty() && epoch != life_.epoch) {
     return Refuse(absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
-                  "this log was restored since; read everything again from 0", {{"epoch", epoch_}});
+                  "this log was restored since; read everything again from 0",
+                  {{"epoch", life_.epoch}});
   }
   ChangeBatch batch;
-  batch.epoch = epoch_;
+  batch.epoch = life_.epoch;
   batch.end = committed_.load();
   if (after >= committed_.load()) return batch;
   LJ_RETURN_IF_ERROR(Read(Nobody(), false, [&](Rx& rx) {
@@ -473,6 +466,27 @@ void Store::Notify(int64_t after, absl::AnyInvocable<void()> wake) {
     }
   }
   wake();
+}
+
+absl::StatusOr<changes::v1::Head> Store::ReadHead() {
+  std::optional<changes::v1::Head> head;
+  LJ_RETURN_IF_ERROR(Read(Nobody(), false, [&](Rx& rx) {
+    LJ_ASSIGN(head, ReadLastHead(rx.db()));
+    return absl::OkStatus();
+  }));
+  if (!head.has_value()) return NotFound("a signed head");
+  return *std::move(head);
+}
+
+absl::StatusOr<std::vector<Digest>> Store::ProveConsistency(int64_t first, int64_t second) {
+  std::vector<Digest> path;
+  LJ_RETURN_IF_ERROR(Read(Nobody(), true, [&](Rx& rx) {
+    LJ_RETURN_IF_ERROR(CheckSigned(rx.db(), first, second, "first_sequence", "second_sequence"));
+    StoredTree tree(rx.db());
+    LJ_ASSIGN(path, ConsistencyPath(tree, first, second));
+    return absl::OkStatus();
+  }));
+  return path;
 }
 
 }  // namespace linjuli

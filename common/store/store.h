@@ -73,6 +73,12 @@ class Store : public ChangeSource {
 
   absl::StatusOr<ChangeBatch> Read(absl::string_view epoch, int64_t after, int limit) override;
   void Notify(int64_t after, absl::AnyInvocable<void()> wake) override;
+  absl::StatusOr<changes::v1::Head> ReadHead() override;
+  absl::StatusOr<std::vector<Digest>> ProveConsistency(int64_t first, int64_t second) override;
+
+  // Where the change log ends.
+  int64_t sequence() const { return committed_.load(); }
+  const Life& life() const { return life_; }
 
   // How long a write that comes now will wait, as far as one can tell.
   absl::Duration QueueWait() const;
@@ -128,7 +134,7 @@ class Store : public ChangeSource {
   IdSource ids_;
   std::atomic<int64_t> committed_{0};
   std::atomic<int64_t> wal_pages_{0};
-  std::string epoch_;
+  Life life_;
 
   linjuli::QueueWait wait_;
   mutable absl::Mutex mutex_;

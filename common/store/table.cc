@@ -334,15 +334,19 @@ void Table::Finish() {
     if (column.division) names.push_back(column.name + "_town");
   }
   names.push_back("body");
-  std::vector<std::string> slots, sets;
+  std::vector<std::string> slots, sets, sames;
   for (size_t i = 0; i < names.size(); ++i) {
     slots.push_back(absl::StrCat("?", i + 1));
     if (i > 0) sets.push_back(absl::StrCat(names[i], "=?", i + 1));
+    const Column* column = FindColumn(names[i]);
+    if (column != nullptr && column->personal) continue;
+    sames.push_back(absl::StrCat(names[i], " IS ?", i + 1));
   }
   insert_sql = absl::StrCat("INSERT INTO ", name, "(", absl::StrJoin(names, ","), ") VALUES(",
                             absl::StrJoin(slots, ","), ")");
   update_sql = absl::StrCat("UPDATE ", name, " SET ", absl::StrJoin(sets, ","), " WHERE id=?1");
   get_sql = absl::StrCat("SELECT body", nested ? ",parent" : "", " FROM ", name, " WHERE id=?1");
+  compare_sql = absl::StrCat("SELECT 1 FROM ", name, " WHERE ", absl::StrJoin(sames, " AND "));
   insert_text_sql = absl::StrCat("INSERT INTO ", name, "_text(rowid,grams) VALUES(?1,?2)");
   remove_text_sql = absl::StrCat("INSERT INTO ", name, "_text(", name,
                                  "_text,rowid,grams) VALUES('delete',?1,?2)");

@@ -105,6 +105,8 @@ class Table {
 
   // INSERT and UPDATE of a whole row; parameters in the order id, [parent], columns…, body.
   std::string insert_sql, update_sql, get_sql;
+  // One row when it stands as these parameters say.
+  std::string compare_sql;
   // The text index; parameters id, grams.
   std::string insert_text_sql, remove_text_sql;
 

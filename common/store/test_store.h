@@ -9,6 +9,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/store/store.h"
+#include "common/store/verify.h"
 #include "linjuli/testing/v1/testing.pb.h"
 #include "tests/temp_dir.h"
 
@@ -105,7 +106,7 @@ struct TicketStore {
   Verdict Verify() {
     Verdict verdict;
     absl::Status status = store->Read(Tester(), false, [&](Rx& rx) -> absl::Status {
-      LJ_ASSIGN(verdict, VerifyChain(rx.db()));
+      LJ_ASSIGN(verdict, VerifyStore(rx.db(), rx.schema()));
       return absl::OkStatus();
     });
     LJ_CHECK(status.ok(), status.ToString());

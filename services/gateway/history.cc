@@ -17,7 +17,6 @@ namespace linjuli {
 namespace {
 
 using changes::v1::Change;
-using changes::v1::ListChangesRequest;
 using changes::v1::ListHistoryRequest;
 using changes::v1::ListHistoryResponse;
 
@@ -168,17 +167,16 @@ ChangesBackend::ChangesBackend(std::vector<NamedBackend> services)
 
 void ChangesBackend::Start(Call call, Done done) {
   if (call.method->name() == "ListHistory") return ListHistory(std::move(call), std::move(done));
-  const auto* request = dynamic_cast<const ListChangesRequest*>(call.request.get());
-  if (request == nullptr) {
+  const auto* field = call.request->GetDescriptor()->FindFieldByName("service");
+  if (field == nullptr || call.method->server_streaming()) {
     return done(Refuse(absl::StatusCode::kUnimplemented, "NO_ROUTE",
                        absl::StrCat(call.method->full_name(), " is not served by this door")));
   }
+  std::string name = call.request->GetReflection()->GetString(*call.request, field);
   for (const NamedBackend& service : services_) {
-    if (service.name == request->service()) {
-      return service.backend->Start(std::move(call), std::move(done));
-    }
+    if (service.name == name) return service.backend->Start(std::move(call), std::move(done));
   }
-  done(NotFound(absl::StrCat("the service \"", request->service(), "\"")));
+  done(NotFound(absl::StrCat("the service \"", name, "\"")));
 }
 
 void ChangesBackend::ListHistory(Call call, Done done) {

@@ -20,7 +20,8 @@ struct NamedBackend {
 // of one is the answer: a story with a hole looks like a whole one. A page may be shorter than
 // asked for before the end. With `tail` the token remembers every service, also those that had
 // nothing to say.
-// ListChanges goes to the service that it names; NOT_FOUND where there is none of that name.
+// Every other method goes to the service that its request names; NOT_FOUND where there is none of
+// that name.
 //
 // Thread-safe where the backends are.
 class ChangesBackend : public Backend {
