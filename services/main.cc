@@ -178,22 +178,24 @@ int Main(int argc, char** argv) {
                     "how personal data is sealed: intl (AES-256-GCM) or gm (SM4, SM3)");
   serve->add_option("--master-key", process.master_key,
                     "file of the master key; else master.key of the data folder, made at first");
-  process.person_rates = {.all = 50, .writes = 10};
-  process.address_rate = 1000;
   serve->add_option(
       "--person-rate", process.person_rates.all,
-      "calls a second of one person, after 5 seconds' worth at once; 50 where unsaid, "
-      "0: no limit");
+      "calls a second of one person, after 5 seconds' worth at once; no limit where unsaid; "
+      "50 suits people");
   serve->add_option("--person-write-rate", process.person_rates.writes,
-                    "of these, writes (a batch is one); 10 where unsaid, 0: no limit");
+                    "of these, writes (a batch is one); no limit where unsaid; 10 suits people");
   serve->add_option("--address-rate", process.address_rate,
-                    "requests a second of one address; 1000 where unsaid, 0: no limit");
+                    "requests a second of one address; no limit where unsaid");
+  bool no_shedding = false;
+  serve->add_flag("--no-shedding", no_shedding,
+                  "make everybody wait in an overload, instead of refusing some at once");
   serve->add_option(
       "--trust-forwarded-for", process.trusted_proxies,
       "proxies before the HTTP door whose X-Forwarded-For is believed, as 10.0.0.0/8; "
       "without it a proxy is one address, and all behind it share its rate");
   serve->callback([&] {
     process.drain_delay = absl::Seconds(drain_delay);
+    process.shed = !no_shedding;
     code = Serve(process, backends, crypto);
   });
 

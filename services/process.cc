@@ -32,6 +32,11 @@
 #include "services/witness_file.h"
 
 namespace linjuli {
+namespace {
+
+constexpr absl::string_view kPrivacy = "privacy";
+
+}  // namespace
 
 // In the order of need: whatever is below ends before what it uses.
 struct Process::Parts {
@@ -111,6 +116,7 @@ absl::Status Process::Parts::StartServices() {
     service.metrics = registry.get();
     service.head_key = &*head_key;
     service.due_thread = options.due_thread;
+    service.shed = options.shed;
     service.master_key = options.master_key;
     service.crypto = options.crypto;
     LJ_ASSIGN(std::unique_ptr<Service> started, Service::Start(entry.spec(), service));
@@ -211,6 +217,12 @@ absl::Status Process::Parts::StartFollowers() {
   for (const auto& service : services) {
     for (const std::string& name : FollowedBy(*service)) {
       ChangeSource* source = SourceOf(name);
+      if (source == nullptr && name == kPrivacy) {
+        // The runtime makes every service with personal data follow it; a town may run without.
+        LogInfo("no privacy service: whom it erases is not erased here",
+                {{"service", service->name()}, {"mend", "--backend privacy=ADDRESS"}});
+        continue;
+      }
       if (source == nullptr) {
         return absl::InvalidArgumentError(absl::StrCat(
             service->name(), " follows ", name, ": serve it beside, or --backend ", name, "=…"));
@@ -273,6 +285,7 @@ absl::Status Process::Parts::StartGateway() {
   gate.origins = options.origins;
   gate.gate.verifier = verifier.get();
   gate.gate.person = options.person_rates;
+  gate.gate.shed = options.shed;
   gate.gate.address_rate = options.address_rate;
   gate.gate.trusted_proxies = options.trusted_proxies;
   gate.gate.clock = options.clock;

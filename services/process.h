@@ -36,6 +36,8 @@ struct ProcessOptions {
   std::string master_key;
   // What the gateway allows each person, and each address; nothing is limited where unsaid.
   CallRates person_rates;
+  // Whether calls are refused while others wait too long.
+  bool shed = false;
   double address_rate = 0;
   // Proxies whose X-Forwarded-For tells the address.
   std::vector<std::string> trusted_proxies;

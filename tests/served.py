@@ -20,7 +20,7 @@ def binary(path=None):
 
 
 # For tests in which few people do the work of many.
-UNLIMITED = ("--person-rate", "0", "--person-write-rate", "0", "--address-rate", "0")
+UNLIMITED = ("--no-shedding",)
 
 
 class Served:

@@ -29,6 +29,7 @@ class Served {
     auto started = GrpcServer::Start(std::move(options));
     LJ_CHECK(started.ok(), started.status().ToString());
     server_ = *std::move(started);
+    server_->SetServing(true);
   }
   void Close() { server_.reset(); }
   std::string Address() { return absl::StrCat("unix:", tickets.dir.File("socket")); }

@@ -312,7 +312,7 @@ TEST_CASE("R24: a call whose moment has passed on its way is not begun", "[grpc]
   };
   CHECK(carry(-absl::Seconds(1)) < absl::ZeroDuration());
   // It never makes a deadline later.
-  CHECK(carry(absl::Hours(1)) <= absl::Seconds(20));
+  CHECK(carry(absl::Hours(1)) < absl::Minutes(1));
   CHECK(carry(absl::Hours(1)) > absl::Seconds(1));
 }
 
@@ -516,7 +516,8 @@ TEST_CASE("a follower that leaves the gateway leaves the backend", "[grpc]") {
 TEST_CASE("a follower that does not read stops the reading of the log", "[grpc]") {
   PassedLog passed;
   constexpr int kChanges = 100'000;
-  passed.log.Append(kChanges);
+  // More than what the connections hold for a reader that is slow.
+  passed.log.Append(kChanges, 400);
   grpc::ClientContext context;
   auto reader = passed.Follow(context);
   FollowChangesResponse response;

@@ -91,7 +91,8 @@ class MemoryLog : public ChangeSource {
  public:
   explicit MemoryLog(std::string epoch = "first") : epoch_(std::move(epoch)) {}
 
-  void Append(int count) {
+  // Changes of so many bytes, or as small as they are.
+  void Append(int count, size_t bytes = 0) {
     std::vector<absl::AnyInvocable<void()>> waiting;
     {
       absl::MutexLock lock(&mutex_);
@@ -99,6 +100,7 @@ class MemoryLog : public ChangeSource {
         auto& change = changes_.emplace_back();
         change.set_sequence(static_cast<int64_t>(changes_.size()));
         change.set_resource(absl::StrCat("tickets/", changes_.size()));
+        change.set_caller(std::string(bytes, 'x'));
       }
       waiting.swap(waiting_);
     }

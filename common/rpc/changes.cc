@@ -185,8 +185,8 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
                         "ListHistory"),
                     caller, message);
     // A restored log has other changes at the same places.
-    LJ_ASSIGN(std::string epoch, ReadEpoch(rx.db()));
-    binding = Sha256(binding + epoch).substr(0, binding.size());
+    LJ_ASSIGN(std::vector<Life> lives, ReadLives(rx.db()));
+    binding = Sha256(binding + lives.back().epoch).substr(0, binding.size());
     int64_t after = 0;
     if (!request.page_token().empty()) {
       LJ_ASSIGN(after, DecodePageToken(request.page_token(), binding));

@@ -192,6 +192,7 @@ void Service::Start(Call call, Done done) {
 }
 
 absl::Status Service::Admit(const MethodPlan& plan, const Running& running) const {
+  if (!options_.shed) return absl::OkStatus();
   const Message& request = *running.call.request;
   absl::Duration wait;
   // Whoever reads personal data may have to wait until that is on record.

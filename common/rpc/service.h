@@ -43,6 +43,8 @@ struct ServiceOptions {
   // False: due times pass only when RunDue is called, and heads are signed only when SignHead is.
   // For tests with a fake clock.
   bool due_thread = true;
+  // False: nobody is refused because others wait too long (common/rpc/priority.h).
+  bool shed = true;
 };
 
 // Thread-safe.

@@ -50,7 +50,8 @@ struct CheckpointLimits {
 // all of them committed and synced. True: the next commit may begin the log anew. False: the log is
 // kept, grows, and the question comes again after the next copy. Writes wait while it runs: copy
 // the log from a thread of your own (the file "PATH-wal"; it only grows until this returns true)
-// and take here no more than the pages since.
+// and take here no more than the pages since. At a store's start it is asked, on the thread that
+// opens, for what the last process has left; false then refuses to open.
 using MayBeginAnew = std::function<bool(int64_t pages)>;
 
 // Writes out a file's changed pages, a little at a time. Owns the descriptor.

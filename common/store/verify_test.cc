@@ -266,7 +266,7 @@ TEST_CASE("1000 of 1000 random mutations of a store are found, and told by name"
          changes::v1::Change change;
          REQUIRE(change.ParseFromString(
              Text(db, absl::StrCat("SELECT data FROM change WHERE seq=", at))));
-         change.set_caller("u/another");
+         change.mutable_commit_time()->set_seconds(change.commit_time().seconds() - 1);
          std::string data = change.SerializeAsString();
          REQUIRE(db.Prepare("UPDATE change SET data=?1 WHERE seq=?2")
                      .BindBlob(1, data)

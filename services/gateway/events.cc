@@ -219,8 +219,9 @@ class EventDoor::Stream : public std::enable_shared_from_this<Stream> {
   HttpResponse Part(const Reply& reply) {
     auto events = reply.ok() ? tail_->Take(**reply) : absl::StatusOr<std::string>(reply.status());
     // A place that is no page of this list any more is one of a log that was restored.
-    if (ReasonOf(events.status()) == "PAGE_TOKEN") events = Expired();
-    bool expired = ReasonOf(events.status()) == "CURSOR_EXPIRED";
+    std::string reason = ReasonOf(events.status());
+    bool expired = reason == "PAGE_TOKEN" || reason == "CURSOR_EXPIRED";
+    if (expired) events = Expired();
     HttpResponse part;
     if (!events.ok()) {
       absl::Status status = events.status();

@@ -24,7 +24,7 @@ class Gate : public Backend {
     if (!status.ok()) return done(status);
     (**rig_).Start(std::move(call), std::move(done));
   }
-  void Answer(absl::Status error) {
+  void Fail(absl::Status error) {
     absl::MutexLock lock(&mutex_);
     error_ = std::move(error);
   }
@@ -232,7 +232,7 @@ TEST_CASE("a stream ends when the resource may no longer be seen, or its service
     Ticket ticket = world.rig.Made(Resident(), TicketOf("a"));
     Listener listener(world, Resident(), HistoryOf(ticket));
     CHECK(listener.States(1) == "OPEN");
-    world.gate.Answer(status);
+    world.gate.Fail(status);
     HeardEvent event = listener.Next();
     CHECK(event.type == "end");
     CHECK_THAT(event.data, Catch::Contains(ReasonOf(status)));

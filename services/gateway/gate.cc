@@ -46,6 +46,7 @@ class Gate::Guarded : public Backend {
       person = caller->subject;
       LJ_RETURN_IF_ERROR(gate_.Counted(gate_.by_person_.Take(person, passage.writes), gate_.rate_));
     }
+    if (!gate_.shed_) return absl::OkStatus();
     return gate_.Counted(linjuli::Admit(gate_.wait_.Smoothed(), passage.priority.Of(*call.request),
                                         person, gate_.clock_->Elapsed()),
                          gate_.overloaded_);
@@ -63,6 +64,7 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::From(GateOptions options) {
 
 Gate::Gate(GateOptions options, ClientAddress addresses)
     : verifier_(options.verifier),
+      shed_(options.shed),
       clock_(options.clock),
       addresses_(std::move(addresses)),
       by_address_({options.address_rate, 0}, options.clock),

@@ -36,6 +36,8 @@ struct GateOptions {
   double address_rate = 0;  // calls a second, 0 is no limit
   // Whose X-Forwarded-For is believed; see ClientAddress.
   std::vector<std::string> trusted_proxies;
+  // False: nobody is refused because others wait too long.
+  bool shed = true;
   Clock* clock = Clock::Real();
   prometheus::Registry* metrics = nullptr;
 };
@@ -63,6 +65,7 @@ class Gate {
   absl::Status Counted(absl::Status status, prometheus::Counter* counter) const;
 
   Verifier* const verifier_;
+  const bool shed_;
   Clock* const clock_;
   const ClientAddress addresses_;
   RateLimit by_address_;

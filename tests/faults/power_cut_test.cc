@@ -134,7 +134,7 @@ void CutPower(int cuts, uint32_t seed) {
 
 [[maybe_unused]] const bool kInMemory = (UseMemoryForFiles(), true);
 
-TEST_CASE("R03: 2,000 power cuts lose nothing that was acknowledged", "[power]") {
+TEST_CASE("R03: 2,000 power cuts lose nothing that was acknowledged", "[.power]") {
   CutPower(2000, 20261);
 }
 
