@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/rpc/plan.h"
 #include "common/standard/standard.h"
+#include "google/protobuf/stubs/logging.h"
 #include "services/export.h"
 #include "services/load.h"
 #include "services/process.h"
@@ -267,6 +268,9 @@ int Main(int argc, char** argv) {
 }  // namespace linjuli
 
 int main(int argc, char** argv) {
+  // What cannot be read is refused with its reason; protobuf would tell it once more, in a form of
+  // its own, on a log of JSON lines.
+  google::protobuf::SetLogHandler(nullptr);
   // The deadlock detector is for debug builds; here it costs each lock a look into its graph.
 #ifdef NDEBUG
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
