@@ -132,6 +132,10 @@ struct FaultVfs::Calls {
     if (int code = vfs.Pass(FileCall::kWrite); code != SQLITE_OK) return code;
     if (int code = vfs.Take(*file, at, count); code != SQLITE_OK) return code;
     int code = file->real()->pMethods->xWrite(file->real(), from, count, at);
+    if (code == SQLITE_OK && file->database && !file->writes) {
+      absl::MutexLock lock(&vfs.mutex_);
+      ++vfs.reader_writes_;
+    }
     if (code == SQLITE_OK && file->body != nullptr) {
       vfs.Record(*file, {at, std::string(static_cast<const char*>(from), count), false});
     }
@@ -166,7 +170,7 @@ struct FaultVfs::Calls {
     File* file = Of(raw);
     absl::MutexLock lock(&vfs.mutex_);
     if (verb == SQLITE_FCNTL_CKPT_START) {
-      ++(file->writes ? vfs.writer_checkpoints_ : vfs.reader_checkpoints_);
+      vfs.writer_checkpoints_ += file->writes;
     }
     if (verb == SQLITE_FCNTL_PRAGMA && vfs.lie_ == Lie::kSynchronousNormal) {
       // SQLite reads the value after this call, from this memory: FULL becomes 1, which is NORMAL.
@@ -271,7 +275,7 @@ void FaultVfs::Reset() {
     fired_ = nullptr;
     room_ = -1;
     lie_ = Lie::kNone;
-    writer_checkpoints_ = reader_checkpoints_ = logs_begun_ = 0;
+    writer_checkpoints_ = reader_writes_ = logs_begun_ = 0;
   }
   absl::MutexLock lock(&power_mutex_);
   recording_ = false;
@@ -429,9 +433,9 @@ int64_t FaultVfs::writer_checkpoints() const {
   return writer_checkpoints_;
 }
 
-int64_t FaultVfs::reader_checkpoints() const {
+int64_t FaultVfs::reader_writes() const {
   absl::MutexLock lock(&mutex_);
-  return reader_checkpoints_;
+  return reader_writes_;
 }
 
 int64_t FaultVfs::logs_begun() const {

@@ -65,9 +65,10 @@ class FaultVfs {
   enum class Lie { kNone, kSynchronousNormal, kFileIsNotSynced };
   void Tell(Lie lie);
 
-  // Checkpoints begun by connections that may write, and by others.
+  // Checkpoints begun by connections that may write; writes into a database that other connections
+  // have got through.
   int64_t writer_checkpoints() const;
-  int64_t reader_checkpoints() const;
+  int64_t reader_writes() const;
   // How often a log was begun, the first time included.
   int64_t logs_begun() const;
 
@@ -110,7 +111,7 @@ class FaultVfs {
   int64_t room_ ABSL_GUARDED_BY(mutex_) = -1;
   Lie lie_ ABSL_GUARDED_BY(mutex_) = Lie::kNone;
   int64_t writer_checkpoints_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t reader_checkpoints_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t reader_writes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t logs_begun_ ABSL_GUARDED_BY(mutex_) = 0;
 
   // The writer thread alone changes files; nothing else needs these while it does.

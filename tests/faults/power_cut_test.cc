@@ -66,7 +66,7 @@ Run CutOften(const DiskImage& image, Ledger ledger, FaultVfs::Lie lie, int wante
   workload.reset();
   opened->reset();
   CHECK(static_cast<int>(run.cuts.size()) == wanted);
-  CHECK(vfs.reader_checkpoints() == 0);
+  CHECK(vfs.reader_writes() == 0);
   vfs.Reset();
   return run;
 }
