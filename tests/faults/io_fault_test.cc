@@ -369,7 +369,7 @@ TEST_CASE("R04: the thread that syncs the file stops the process when it cannot"
   CHECK(ended.stopped());
 }
 
-TEST_CASE("R09: whoever opened a file for reading cannot copy its log", "[.io]") {
+TEST_CASE("R09: whoever opened a file for reading cannot copy its log", "[io]") {
   FaultVfs& vfs = FaultVfs::Get();
   vfs.Reset();
   TicketStore rig;
