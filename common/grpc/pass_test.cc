@@ -312,7 +312,8 @@ TEST_CASE("R24: a call whose moment has passed on its way is not begun", "[grpc]
   };
   CHECK(carry(-absl::Seconds(1)) < absl::ZeroDuration());
   // It never makes a deadline later.
-  CHECK(carry(absl::Hours(1)) < absl::Minutes(1));
+  // gRPC rounds a duration up on the wire, by a hundredth at most.
+  CHECK(carry(absl::Hours(1)) <= absl::Seconds(20) * 1.01);
   CHECK(carry(absl::Hours(1)) > absl::Seconds(1));
 }
 

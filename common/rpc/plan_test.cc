@@ -213,7 +213,11 @@ TEST_CASE("a function that writes is open to nobody without a token", "[rpc][pla
                        "AsGetFunction.Ponder: `as_get` is for the history of a resource, which "
                        "the runtime serves";
   CHECK(Defects(Implement(broken + "AsGetFunction", PonderWriting)) == as_get);
-  CHECK(absl::StrContains(Defects(Implement(broken + "AsGetFunction", PonderReading)), as_get));
+  CHECK(Defects(Implement(broken + "AsGetFunction", PonderReading)) ==
+        broken +
+            "AsGetFunction.Ponder: it only reads: say so with idempotency_level = "
+            "NO_SIDE_EFFECTS\n" +
+            as_get);
 }
 
 TEST_CASE("each function belongs to one method, in the form that it needs", "[rpc][plan]") {
