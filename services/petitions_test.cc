@@ -348,7 +348,8 @@ TEST_CASE("a need through the gRPC door and the HTTP door is one need", "[petiti
   GrpcChannel channel(std::move(options));
   auto call = [&](const char* name, const Message& request, const Caller& who) {
     Call call;
-    call.method = v1::Need::descriptor()->file()->FindServiceByName("NeedsIntake")
+    call.method = google::protobuf::DescriptorPool::generated_pool()
+                      ->FindServiceByName("linjuli.needs_intake.v1.NeedsIntake")
                       ->FindMethodByName(name);
     call.request.reset(request.New());
     call.request->CopyFrom(request);

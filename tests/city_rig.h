@@ -99,6 +99,13 @@ class TokenDesk {
 
 inline std::string LinhaiFolder() { return SourceDir() + "/deploy/standards/linhai"; }
 
+// A text that a field's rule takes.
+inline std::string AnyText(const Check& check) {
+  if (check.code() == Check::DIVISION) return "331082001001";
+  if (absl::StrContains(check.pattern(), "{64}")) return std::string(64, 'a');
+  return absl::StartsWith(check.pattern(), "[A-Z") ? "X" : "x";
+}
+
 // Sets what a request must have and the test left out. Names of resources are the test's to give.
 inline void FillRequired(google::protobuf::Message& message) {
   using google::protobuf::FieldDescriptor;
@@ -106,23 +113,27 @@ inline void FillRequired(google::protobuf::Message& message) {
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor* field = message.GetDescriptor()->field(i);
     const Check& check = field->options().GetExtension(linjuli::check);
-    if (field->is_repeated() || !check.required() || !check.reference().empty()) continue;
+    if (!check.required() || !check.reference().empty()) continue;
+    const bool many = field->is_repeated();
+    if (many && reflection->FieldSize(message, field) > 0) continue;
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      FillRequired(*reflection->MutableMessage(&message, field));
-    } else if (!reflection->HasField(message, field)) {
+      FillRequired(many ? *reflection->AddMessage(&message, field)
+                        : *reflection->MutableMessage(&message, field));
+    } else if (many || !reflection->HasField(message, field)) {
       switch (field->cpp_type()) {
         case FieldDescriptor::CPPTYPE_STRING:
-          reflection->SetString(&message, field,
-                                check.code() == Check::DIVISION ? "331082001001" : "x");
+          many ? reflection->AddString(&message, field, AnyText(check))
+               : reflection->SetString(&message, field, AnyText(check));
           break;
         case FieldDescriptor::CPPTYPE_ENUM:
-          reflection->SetEnumValue(&message, field, 1);
+          many ? reflection->AddEnumValue(&message, field, 1)
+               : reflection->SetEnumValue(&message, field, 1);
           break;
         case FieldDescriptor::CPPTYPE_INT32:
-          reflection->SetInt32(&message, field, 1);
+          if (!many) reflection->SetInt32(&message, field, 1);
           break;
         case FieldDescriptor::CPPTYPE_INT64:
-          reflection->SetInt64(&message, field, 1);
+          if (!many) reflection->SetInt64(&message, field, 1);
           break;
         default:
           break;

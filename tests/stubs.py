@@ -1,4 +1,5 @@
 """Python stubs of the protos as they are, made by protoc for Debian's python3-grpcio."""
+import glob
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ INCLUDES = [os.path.join(ROOT, "proto"), "/usr/share/gocode/src/github.com/gogo/
             "/usr/share/grpc-proto", "/usr/include"]
 PROTOS = ["google/api/http.proto", "google/api/annotations.proto", "google/rpc/status.proto",
           "google/rpc/code.proto", "google/rpc/error_details.proto", "linjuli/options.proto",
-          "linjuli/changes/v1/changes.proto", "linjuli/needs_intake/v1/needs_intake.proto",
+          "linjuli/changes/v1/changes.proto",
+          *sorted(os.path.relpath(path, INCLUDES[0])
+                  for path in glob.glob(os.path.join(INCLUDES[0], "linjuli/needs_intake/v1/*.proto"))),
           "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
 
 

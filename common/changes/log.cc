@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
 #include "common/status.h"
+#include "common/timestamp.h"
 
 namespace linjuli {
 
@@ -155,6 +156,24 @@ absl::StatusOr<std::vector<Change>> ReadHistory(Connection& db, absl::string_vie
       "ORDER BY mention.seq LIMIT ?3");
   find.Bind(1, name).Bind(2, after).Bind(3, static_cast<int64_t>(limit));
   return Rows(find, limit);
+}
+
+absl::StatusOr<std::optional<Change>> ReadWriteBefore(Connection& db, absl::string_view name,
+                                                      absl::Time time) {
+  StatementScope rows(db.Prepare(
+      "SELECT data FROM mention JOIN change USING(seq) WHERE name=?1 ORDER BY mention.seq DESC"));
+  rows->Bind(1, name);
+  Change change;
+  while (true) {
+    LJ_ASSIGN(bool row, rows->Step());
+    if (!row) return std::nullopt;
+    absl::string_view bytes = rows->Bytes(0);
+    if (!change.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      return Refuse(absl::StatusCode::kDataLoss, "STORE", "a change cannot be read");
+    }
+    if (!change.has_snapshot() || change.resource() != name) continue;
+    if (ToTime(change.commit_time()) <= time) return change;
+  }
 }
 
 }  // namespace linjuli

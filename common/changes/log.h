@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "common/changes/sha256.h"
 #include "common/store/sqlite.h"
 #include "linjuli/changes/v1/changes.pb.h"
@@ -81,6 +82,11 @@ absl::StatusOr<std::vector<changes::v1::Change>> ReadChanges(Connection& db, int
 // The changes after `after` that wrote or mention `name`.
 absl::StatusOr<std::vector<changes::v1::Change>> ReadHistory(Connection& db, absl::string_view name,
                                                              int64_t after, int limit);
+
+// The last change that wrote `name` at or before a time; nothing where it was not there yet.
+absl::StatusOr<std::optional<changes::v1::Change>> ReadWriteBefore(Connection& db,
+                                                                   absl::string_view name,
+                                                                   absl::Time time);
 
 }  // namespace linjuli
 

@@ -17,6 +17,7 @@ const std::string& FieldOf(const Allow& allow, const Stored* stored) {
     case Allow::AREA:
       return stored->area();
     case Allow::OWNER:
+    case Allow::MANDATE:
       return stored->owner();
     case Allow::ORGANIZATION:
       return stored->organization();
@@ -44,6 +45,9 @@ bool Way::Fits(const Caller& caller, const google::protobuf::Message& resource) 
       return value == caller.subject;
     case Allow::ORGANIZATION:
       return value == caller.organization;
+    case Allow::MANDATE:
+      return caller.mandate.has_value() && value == caller.mandate->principal &&
+             caller.mandate->Covers(TextAt(resource, item));
     default:
       return false;
   }
@@ -55,9 +59,10 @@ absl::StatusOr<AccessPlan> AccessPlan::From(const Access& access,
   AccessPlan plan;
   plan.public_ = access.public_();
   plan.as_get_ = access.as_get();
-  if (plan.public_ + plan.as_get_ + (access.allow_size() > 0) != 1) {
+  plan.as_list_ = access.as_list();
+  if (plan.public_ + plan.as_get_ + plan.as_list_ + (access.allow_size() > 0) != 1) {
     return absl::InvalidArgumentError(
-        "(linjuli.access) must say who may call: either `allow`, or `public`, or `as_get`");
+        "(linjuli.access) must say who may call: either `allow`, or `public`, `as_get`, `as_list`");
   }
   for (const Allow& allow : access.allow()) {
     Way way;
@@ -69,7 +74,12 @@ absl::StatusOr<AccessPlan> AccessPlan::From(const Access& access,
     }
     if (way.roles == 0) return absl::InvalidArgumentError("an `allow` without a role");
     way.scope = allow.scope();
-    way.masked = allow.masked();
+    way.masked = allow.masked() || allow.nameless();
+    way.nameless = allow.nameless();
+    if (way.nameless && (stored == nullptr || stored->person().empty())) {
+      return absl::InvalidArgumentError(
+          "`nameless` hides (linjuli.stored).person, which is unsaid");
+    }
     if (way.scope == Allow::SCOPE_UNSPECIFIED) {
       return absl::InvalidArgumentError("an `allow` without a scope");
     }
@@ -87,6 +97,9 @@ absl::StatusOr<AccessPlan> AccessPlan::From(const Access& access,
             absl::StrCat("scope ", Allow::Scope_Name(way.scope), ": \"", field, "\" is no string"));
       }
     }
+    if (way.scope == Allow::MANDATE && stored != nullptr && !stored->item().empty()) {
+      LJ_ASSIGN(way.item, FindPath(on, stored->item()));
+    }
     plan.ways_.push_back(std::move(way));
   }
   if (!access.distinct_from().empty()) {
@@ -101,7 +114,7 @@ absl::Status AccessPlan::CheckRole(const Caller& caller) const {
     return Refuse(absl::StatusCode::kUnauthenticated, "TOKEN",
                   "send a token: Authorization: Bearer …");
   }
-  if (as_get_) return absl::OkStatus();
+  if (as_get_ || as_list_) return absl::OkStatus();
   uint32_t roles = 0;
   for (const Way& way : ways_) {
     if (way.RoleFits(caller)) return absl::OkStatus();
@@ -121,7 +134,7 @@ const Way* AccessPlan::Find(const Caller& caller, const google::protobuf::Messag
   for (const Way& way : ways_) {
     if (!way.Fits(caller, resource)) continue;
     if (!way.masked) return &way;
-    masked = &way;
+    if (masked == nullptr || masked->nameless) masked = &way;
   }
   return masked;
 }
@@ -130,9 +143,40 @@ std::vector<FieldPath> AccessPlan::fields() const {
   std::vector<FieldPath> fields;
   for (const Way& way : ways_) {
     if (!way.field.empty()) fields.push_back(way.field);
+    if (!way.item.empty()) fields.push_back(way.item);
   }
   if (!distinct_from_.empty()) fields.push_back(distinct_from_);
   return fields;
+}
+
+bool AccessPlan::Decides(const Caller& caller, const google::protobuf::Message& resource) const {
+  for (const Way& way : ways_) {
+    if (!way.RoleFits(caller) || way.scope == Allow::ANY) continue;
+    if (way.scope == Allow::MANDATE || TextAt(resource, way.field).empty()) return false;
+  }
+  return true;
+}
+
+bool AccessPlan::NeedsMandate(const Caller& caller) const {
+  bool by_mandate = false;
+  for (const Way& way : ways_) {
+    if (!way.RoleFits(caller)) continue;
+    if (way.scope != Allow::MANDATE) return false;
+    by_mandate = true;
+  }
+  return by_mandate;
+}
+
+bool AccessPlan::IsBeneficiary(const Caller& caller,
+                               const google::protobuf::Message& resource) const {
+  if (!caller.mandate.has_value()) return false;
+  for (const Way& way : ways_) {
+    if (way.scope == Allow::MANDATE && way.RoleFits(caller) &&
+        TextAt(resource, way.field) == caller.mandate->principal) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool AccessPlan::FourEyesHold(const Caller& caller,
@@ -151,13 +195,16 @@ absl::Status AccessPlan::CheckFourEyes(const Caller& caller,
 std::string Describe(const Access& access) {
   if (access.public_()) return "public";
   if (access.as_get()) return "as Get of the resource";
+  if (access.as_list()) return "as List of the collection";
   std::vector<std::string> lines;
   for (const Allow& allow : access.allow()) {
     std::vector<std::string> roles;
     for (int role : allow.role()) roles.push_back(Role_Name(role));
     lines.push_back(absl::StrCat(absl::StrJoin(roles, "+"), "@", Allow::Scope_Name(allow.scope()),
                                  allow.field().empty() ? "" : absl::StrCat("(", allow.field(), ")"),
-                                 allow.masked() ? " masked" : ""));
+                                 allow.nameless() ? " nameless"
+                                 : allow.masked() ? " masked"
+                                                  : ""));
   }
   if (!access.distinct_from().empty()) {
     lines.push_back(absl::StrCat("not by ", access.distinct_from()));

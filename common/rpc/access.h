@@ -19,6 +19,8 @@ struct Way {
   Allow::Scope scope = Allow::SCOPE_UNSPECIFIED;
   FieldPath field;  // what the scope compares; empty with ANY
   bool masked = false;
+  bool nameless = false;  // masked, and the person is not named
+  FieldPath item;         // with MANDATE: what the mandate must cover
 
   bool RoleFits(const Caller& caller) const { return caller.roles & roles; }
   bool Fits(const Caller& caller, const google::protobuf::Message& resource) const;
@@ -35,6 +37,13 @@ class AccessPlan {
 
   bool is_public() const { return public_; }
   bool as_get() const { return as_get_; }
+  bool as_list() const { return as_list_; }
+  // Whether a resource that is about to be made says already all that decides on the caller.
+  bool Decides(const Caller& caller, const google::protobuf::Message& resource) const;
+  // Whether the caller gets in by a mandate or not at all.
+  bool NeedsMandate(const Caller& caller) const;
+  // Whether the caller's mandate is of the resource's owner, though it may not cover its item.
+  bool IsBeneficiary(const Caller& caller, const google::protobuf::Message& resource) const;
   // PERMISSION_DENIED, reason ROLE: before anything is looked at. UNAUTHENTICATED without a token.
   absl::Status CheckRole(const Caller& caller) const;
   // The way by which the caller reaches the resource, one without a mask first; null when none.
@@ -49,6 +58,7 @@ class AccessPlan {
  private:
   bool public_ = false;
   bool as_get_ = false;
+  bool as_list_ = false;
   std::vector<Way> ways_;
   FieldPath distinct_from_;
 };

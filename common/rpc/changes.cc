@@ -1,8 +1,10 @@
 // The readings of a service's change log: pages, history, heads and proofs, and who may follow.
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/changes/heads.h"
+#include "common/rpc/mandate.h"
 #include "common/rpc/mask.h"
 #include "common/rpc/page_token.h"
 #include "common/rpc/service.h"
@@ -54,6 +56,15 @@ void Service::MaskSnapshot(changes::v1::Change& change, bool opened) {
   resource->SerializeToString(change.mutable_snapshot()->mutable_value());
 }
 
+void Service::Unname(const Table& table, changes::v1::Change& change) {
+  std::unique_ptr<Message> resource(table.prototype->New());
+  if (!change.has_snapshot() || !resource->ParseFromString(change.snapshot().value())) return;
+  if (change.caller() == TextAt(*resource, table.person)) change.clear_caller();
+  change.clear_on_behalf_of();
+  HidePerson(table, *resource);
+  resource->SerializeToString(change.mutable_snapshot()->mutable_value());
+}
+
 absl::StatusOr<bool> Service::OpenSnapshot(const Caller& caller, changes::v1::Change& change) {
   auto [table, resource] = PersonalSnapshot(plan_->schema, change);
   if (resource == nullptr) return false;
@@ -92,6 +103,11 @@ Reply Service::AnswerChanges(const Caller& caller, const MethodDescriptor& metho
       {"GetConsistencyProof", {AccessOf("GetConsistencyProof"), &Service::GetConsistencyProof}},
       {"GetChangeProof", {AccessOf("GetChangeProof"), &Service::GetChangeProof}},
   };
+  if (method.name() == "ListFeed") {
+    static const AccessPlan* const access = new AccessPlan(AccessOf("ListFeed"));
+    LJ_RETURN_IF_ERROR(access->CheckRole(caller));
+    return ListFeed(caller, request);
+  }
   auto found = answers->find(method.name());
   if (found == answers->end()) {
     return Refuse(absl::StatusCode::kUnimplemented, "NO_METHOD",
@@ -113,6 +129,38 @@ Reply Service::ListChanges(const Message& message) {
   reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
                                                  : batch.changes.back().sequence());
   for (auto& change : batch.changes) *reply->add_changes() = std::move(change);
+  return reply;
+}
+
+Reply Service::ListFeed(const Caller& caller, const Message& message) {
+  const auto& request = static_cast<const changes::v1::ListFeedRequest&>(message);
+  const MethodPlan* list = nullptr;
+  for (const auto& method : plan_->methods) {
+    if (method->kind == MethodKind::kList && method->table->collection == request.collection()) {
+      list = method.get();
+    }
+  }
+  if (request.service() != name() || list == nullptr) {
+    return NotFound(absl::StrCat(request.service(), "/", request.collection()));
+  }
+  LJ_RETURN_IF_ERROR(list->access.CheckRole(caller));
+  const Table& table = *list->table;
+  int size = request.page_size() == 0 ? kDefaultChanges : request.page_size();
+  LJ_ASSIGN(ChangeBatch batch, Read(request.epoch(), request.after_sequence(), size));
+  auto reply = std::make_unique<changes::v1::ListChangesResponse>();
+  reply->set_epoch(batch.epoch);
+  reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
+                                                 : batch.changes.back().sequence());
+  std::unique_ptr<Message> resource(table.prototype->New());
+  for (auto& change : batch.changes) {
+    if (!change.has_snapshot() || !table.IdOf(change.resource()).has_value()) continue;
+    if (!resource->ParseFromString(change.snapshot().value())) continue;
+    const Way* way = list->access.Find(caller, *resource);
+    if (way == nullptr && !list->access.is_public()) continue;
+    if (!absl::StartsWith(TextAt(*resource, table.area), request.division())) continue;
+    if (way != nullptr && way->nameless) Unname(table, change);
+    *reply->add_changes() = std::move(change);
+  }
   return reply;
 }
 
@@ -166,7 +214,7 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
   auto reply = std::make_unique<changes::v1::ListHistoryResponse>();
   absl::Status status = store_->Read(caller, true, [&](Rx& rx) -> absl::Status {
     const Table* table = rx.schema().FindByName(request.name());
-    bool masked = true;
+    bool masked = true, nameless = false;
     const bool sees_all = all->CheckRole(caller).ok();
     if (!sees_all) {
       // Another service's resource is that service's to show.
@@ -176,9 +224,15 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
       std::unique_ptr<Message> resource(table->prototype->New());
       LJ_RETURN_IF_ERROR(rx.Load(*table, request.name(), *resource));
       const AccessPlan& access = get->second->access;
-      const Way* way = access.Find(caller, *resource);
+      if (!request.mandate().empty()) {
+        LJ_RETURN_IF_ERROR(ActUnder(rx, *plan_, request.mandate()));
+      }
+      const Way* way = access.Find(rx.caller(), *resource);
       if (way == nullptr && !access.is_public()) return NotFound(request.name());
       masked = way == nullptr || way->masked;
+      nameless = way != nullptr && way->nameless;
+      // What is read for purposes only is read by itself.
+      masked |= table->consent.has_value() && TextAt(*resource, table->person) != caller.subject;
     }
     std::string binding =
         PageBinding(message.GetDescriptor()->file()->FindServiceByName("Changes")->FindMethodByName(
@@ -211,6 +265,7 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
         LJ_ASSIGN(bool others, OpenSnapshot(caller, change));
         shown |= others;
       }
+      if (nameless) Unname(*table, change);
       *reply->add_changes() = std::move(change);
     }
     return absl::OkStatus();

@@ -47,4 +47,14 @@ void DropPersonal(const PersonalFields& fields, google::protobuf::Message& messa
   LJ_CHECK(done.ok());
 }
 
+void HidePerson(const Table& table, google::protobuf::Message& resource) {
+  // The name of the resource itself is no person's.
+  if (table.person.empty() || table.person.back() == table.name_field) return;
+  google::protobuf::Message* holder = &resource;
+  for (size_t i = 0; i + 1 < table.person.size(); ++i) {
+    holder = holder->GetReflection()->MutableMessage(holder, table.person[i]);
+  }
+  holder->GetReflection()->ClearField(holder, table.person.back());
+}
+
 }  // namespace linjuli

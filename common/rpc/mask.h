@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "common/store/personal.h"
+#include "common/store/table.h"
 #include "google/protobuf/message.h"
 
 namespace linjuli {
@@ -15,6 +16,9 @@ std::string MaskText(absl::string_view text);
 
 // Masks every personal string of the message, and empties personal bytes.
 void MaskPersonal(const PersonalFields& fields, google::protobuf::Message& message);
+
+// Empties the field with the person whom the resource is about.
+void HidePerson(const Table& table, google::protobuf::Message& resource);
 
 // Empties every personal value.
 void DropPersonal(const PersonalFields& fields, google::protobuf::Message& message);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/changes/log.h"
 #include "common/rpc/page_token.h"
 #include "common/store/grams.h"
 
@@ -106,8 +107,11 @@ bool AddScope(const MethodPlan& plan, const Caller& caller, bool clear_only,
       }
       for (const auto& area : caller.areas) any.push_back(UnderDivision(column, area));
     } else {
-      const std::string& who = way.scope == Allow::OWNER ? caller.subject : caller.organization;
-      if (!who.empty()) any.push_back({absl::StrCat(column, "=$"), {who}});
+      std::string who = way.scope == Allow::OWNER          ? caller.subject
+                        : way.scope == Allow::ORGANIZATION ? caller.organization
+                        : caller.mandate.has_value()       ? caller.mandate->principal
+                                                           : "";
+      if (!who.empty()) any.push_back({absl::StrCat(column, "=$"), {std::move(who)}});
     }
   }
   if (any.empty()) return false;
@@ -115,13 +119,19 @@ bool AddScope(const MethodPlan& plan, const Caller& caller, bool clear_only,
   return true;
 }
 
-// Returns whether one of them is a personal value.
-bool AddFilters(const Rx& rx, const MethodPlan& plan, const Message& request, Where& where,
-                std::string& division) {
+// Whether a column holds what never changes.
+bool Lasts(const Column* column) {
+  return column == nullptr || column->path[0]->options().GetExtension(check).immutable();
+}
+
+// Returns whether one of them is a personal value. With `lasting` only those by what never changes.
+bool AddFilters(const Rx& rx, const MethodPlan& plan, const Message& request, bool lasting,
+                Where& where, std::string& division) {
   const auto* reflection = request.GetReflection();
   bool personal = false;
   for (const auto& [field, column] : plan.filters) {
     if (!reflection->HasField(request, field)) continue;
+    if (lasting && !Lasts(column)) continue;
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
         std::string value = reflection->GetString(request, field);
@@ -153,12 +163,49 @@ bool AddFilters(const Rx& rx, const MethodPlan& plan, const Message& request, Wh
   return personal;
 }
 
+// Whether a resource as it once was fits the filters; what never changes was looked at already.
+bool Fits(const MethodPlan& plan, const Message& request, const Message& resource) {
+  const auto* reflection = request.GetReflection();
+  for (const auto& [field, column] : plan.filters) {
+    if (!reflection->HasField(request, field) || Lasts(column)) continue;
+    const Message* holder = HolderOf(resource, column->path);
+    if (holder == nullptr) return false;
+    const FieldDescriptor* leaf = column->path.back();
+    const auto* held = holder->GetReflection();
+    switch (field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING: {
+        const std::string wanted = reflection->GetString(request, field);
+        const std::string value = held->GetString(*holder, leaf);
+        if (column->division ? !absl::StartsWith(value, wanted) : value != wanted) return false;
+        break;
+      }
+      case FieldDescriptor::CPPTYPE_ENUM:
+        if (held->GetEnumValue(*holder, leaf) != reflection->GetEnumValue(request, field)) {
+          return false;
+        }
+        break;
+      case FieldDescriptor::CPPTYPE_BOOL:
+        if (held->GetBool(*holder, leaf) != reflection->GetBool(request, field)) return false;
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
 // The parts of a query, parted by blanks, each of which a text must contain.
 std::vector<std::string> Terms(const std::string& query) {
   std::vector<std::string> terms =
       absl::StrSplit(absl::StrReplaceAll(FoldText(query), {{"\u3000", " "}}),
                      absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty());
   return terms;
+}
+
+std::string NameOf(const Table& table, absl::string_view body) {
+  std::unique_ptr<Message> resource(table.prototype->New());
+  LJ_CHECK(resource->ParseFromArray(body.data(), static_cast<int>(body.size())));
+  return table.NameIn(*resource);
 }
 
 bool Contains(const Table& table, const Message& row, const std::vector<std::string>& terms) {
@@ -186,10 +233,21 @@ absl::StatusOr<std::string> ReadPage(Rx& rx, const MethodPlan& plan, const Messa
   int size = reflection->GetInt32(request, plan.page_size);
   if (size == 0) size = kDefaultPage;
 
+  const absl::Time as_of =
+      plan.as_of_time == nullptr ? absl::InfinitePast() : TimeAt(request, {plan.as_of_time});
+  const bool past = as_of != absl::InfinitePast();
+  if (past && as_of > rx.now()) {
+    return RefuseFields({{plan.as_of_time->name(), "FUTURE", "has not come yet"}});
+  }
   Where where;
   std::string division;
-  bool personal = AddFilters(rx, plan, request, where, division);
-  if (!AddScope(plan, rx.caller(), personal, division, where)) return "";
+  bool personal = AddFilters(rx, plan, request, past, where, division);
+  if (past) {
+    // What the caller may see is asked of each as it was; what came later is passed by.
+    before = std::min(before, (absl::ToUnixMillis(as_of) + 1) << 20);
+  } else if (!AddScope(plan, rx.caller(), personal, division, where)) {
+    return "";
+  }
 
   std::string sql, grams;
   std::vector<std::string> terms;
@@ -219,6 +277,14 @@ absl::StatusOr<std::string> ReadPage(Rx& rx, const MethodPlan& plan, const Messa
     if (shown == size || scanned == kMaxScan) return EncodePageToken(last, binding);
     last = rows->Int(0);
     absl::string_view body = rows->Bytes(1);
+    std::optional<changes::v1::Change> then;
+    if (past) {
+      LJ_ASSIGN(then, ReadWriteBefore(rx.db(), NameOf(table, body), as_of));
+      if (!then.has_value()) continue;
+      body = then->snapshot().value();
+      LJ_CHECK(candidate->ParseFromArray(body.data(), static_cast<int>(body.size())));
+      if (!Fits(plan, request, *candidate)) continue;
+    }
     if (!terms.empty()) {
       LJ_CHECK(candidate->ParseFromArray(body.data(), static_cast<int>(body.size())));
       if (!Contains(table, *candidate, terms)) continue;

@@ -99,6 +99,9 @@ class Planner {
     p_->page_size = in->FindFieldByName("page_size");
     p_->page_token = in->FindFieldByName("page_token");
     p_->query = in->FindFieldByName("query");
+    p_->mandate = in->FindFieldByName("mandate");
+    p_->purpose = in->FindFieldByName("purpose");
+    p_->as_of_time = in->FindFieldByName("as_of_time");
     p_->update_mask = in->FindFieldByName("update_mask");
     if (p_->update_mask != nullptr &&
         (p_->update_mask->is_repeated() ||
@@ -267,7 +270,8 @@ class Planner {
     for (int i = 0; i < in->field_count(); ++i) {
       const FieldDescriptor* field = in->field(i);
       if (field == p_->page_size || field == p_->page_token ||
-          (field == p_->query && p_->kind == MethodKind::kSearch)) {
+          (field == p_->query && p_->kind == MethodKind::kSearch) || field == p_->as_of_time ||
+          (field == p_->mandate && p_->table->FindColumn("mandate") == nullptr)) {
         continue;
       }
       if (field == p_->parent && p_->table->nested) {
@@ -304,7 +308,31 @@ class Planner {
       Wrong(absl::StrCat("scope ", Allow::Scope_Name(access.allow(i).scope()), " compares \"",
                          dotted, "\", which (linjuli.stored) has no index for"));
     }
+    bool by_mandate = false, otherwise = false;
+    for (const Way& way : plan->ways()) {
+      (way.scope == Allow::MANDATE ? by_mandate : otherwise) = true;
+    }
+    if (by_mandate && plan_.mandates == nullptr) {
+      return Wrong("scope MANDATE, but no message of the service has (linjuli.stored).mandate");
+    }
+    // A batch's rows carry it, each its own.
+    if (by_mandate && p_->mandate == nullptr && p_->kind != MethodKind::kBatchCreate) {
+      return Wrong("scope MANDATE needs `string mandate` in the request");
+    }
+    if (p_->mandate != nullptr && !by_mandate) p_->mandate = nullptr;
+    FindPurpose();
     p_->access = *std::move(plan);
+  }
+
+  void FindPurpose() {
+    if (p_->kind != MethodKind::kGet || !p_->table->consent.has_value()) {
+      p_->purpose = nullptr;
+      return;
+    }
+    if (p_->purpose == nullptr ||
+        p_->purpose->enum_type() != p_->table->consent->purposes->enum_type()) {
+      Wrong("what it reads is read for purposes: its request needs `purpose` of the same enum");
+    }
   }
 
   // Outside a resource nobody knows whose data it is, who may see it, and by which key it is
@@ -388,12 +416,28 @@ absl::StatusOr<std::unique_ptr<ServicePlan>> ServicePlan::From(const ServiceSpec
   }
   plan->name = ServiceNameOf(plan->service);
   plan->handlers = spec.handlers;
-  const auto* file = plan->service->file();
-  for (int i = 0; i < file->message_type_count(); ++i) {
-    if (!IsStored(file->message_type(i))) continue;
-    if (auto status = plan->schema.Add(file->message_type(i)); !status.ok()) {
-      defects.emplace_back(status.message());
+  // The nouns stand in the service's own file, or in those of its package that this one imports.
+  std::vector<const google::protobuf::FileDescriptor*> files = {plan->service->file()};
+  for (int i = 0; i < files[0]->dependency_count(); ++i) {
+    if (files[0]->dependency(i)->package() == files[0]->package()) {
+      files.push_back(files[0]->dependency(i));
     }
+  }
+  for (const auto* file : files) {
+    for (int i = 0; i < file->message_type_count(); ++i) {
+      if (!IsStored(file->message_type(i))) continue;
+      if (auto status = plan->schema.Add(file->message_type(i)); !status.ok()) {
+        defects.emplace_back(status.message());
+      }
+    }
+  }
+  for (const auto& table : plan->schema.tables()) {
+    if (!table->mandate.has_value()) continue;
+    if (plan->mandates != nullptr) {
+      defects.push_back(absl::StrCat(table->type->full_name(), ": ", plan->mandates->type->name(),
+                                     " is a mandate already; a service has one kind"));
+    }
+    plan->mandates = table.get();
   }
   for (const auto& table : plan->schema.tables()) {
     if (table->personal == nullptr) continue;

@@ -49,6 +49,7 @@ struct MethodPlan {
   // Standard fields of the request; null where it has none.
   Field name = nullptr, parent = nullptr, etag = nullptr, request_id = nullptr;
   Field page_size = nullptr, page_token = nullptr, query = nullptr, update_mask = nullptr;
+  Field mandate = nullptr, purpose = nullptr, as_of_time = nullptr;
   Field resource = nullptr;  // of a Create or Update: the resource to be made
   Field rows = nullptr;      // the repeated field: of a page's response, of a batch's request
   Field next_page_token = nullptr;
@@ -71,6 +72,7 @@ struct ServicePlan {
   absl::flat_hash_map<const Table*, std::vector<const MethodPlan*>> verbs;
   absl::flat_hash_map<const Table*, const MethodPlan*> gets;
   absl::flat_hash_map<const Table*, const Handler*> dues;
+  const Table* mandates = nullptr;  // the resources that are mandates; null: there are none
   // By full name of the resource followed.
   absl::flat_hash_map<std::string, const Handler*> follows;
 

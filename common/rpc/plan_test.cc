@@ -51,11 +51,11 @@ TEST_CASE("a method that does not say who may call keeps its service from starti
   CHECK(Broken("EmptyAccess") ==
         get +
             "EmptyAccess.GetThing: (linjuli.access) must say who may call: either `allow`, or "
-            "`public`, or `as_get`");
+            "`public`, `as_get`, `as_list`");
   CHECK(Broken("PublicAndNot") ==
         get +
             "PublicAndNot.GetThing: (linjuli.access) must say who may call: either `allow`, or "
-            "`public`, or `as_get`");
+            "`public`, `as_get`, `as_list`");
   CHECK(Broken("NoScope") == get + "NoScope.GetThing: an `allow` without a scope");
   CHECK(Broken("NoRole") == get + "NoRole.GetThing: an `allow` without a role");
   CHECK(Broken("RoleOfNobody") == get + "RoleOfNobody.GetThing: an `allow` names an unknown role");

@@ -113,6 +113,12 @@ Handler MakeHandler(absl::Status (*function)(Tx&, const Changed<M>&)) {
   return handler;
 }
 
+// Tells several OnDue functions of one service apart: Due<Need>(OnDue).
+template <typename M>
+constexpr auto Due(absl::Status (*function)(Tx&, M&)) {
+  return function;
+}
+
 template <typename... F>
 ServiceSpec Implement(absl::string_view service, F... functions) {
   return {std::string(service), {MakeHandler(functions)...}, {}, {}};

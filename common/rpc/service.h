@@ -93,6 +93,7 @@ class Service : public Backend, public ChangeSource {
   // Whether the queue before the call is short enough for it.
   absl::Status Admit(const MethodPlan& plan, const Running& running) const;
   absl::Status CheckDeadline(const Running& running) const;
+  static std::string PurposeOf(const Running& running);
   void StartRead(const MethodPlan& plan, std::unique_ptr<Running> running);
   void Read(const MethodPlan& plan, std::unique_ptr<Running> running);
   void StartWrite(const MethodPlan& plan, std::unique_ptr<Running> running);
@@ -133,11 +134,14 @@ class Service : public Backend, public ChangeSource {
   // Masks the personal data in the snapshot of a change: sealed, or opened already.
   void MaskSnapshot(changes::v1::Change& change, bool opened);
   // Shows it in clear; true when there is any that is not the caller's own.
+  // Takes the person out whom a snapshot is about, and who caused the change where it was they.
+  static void Unname(const Table& table, changes::v1::Change& change);
   absl::StatusOr<bool> OpenSnapshot(const Caller& caller, changes::v1::Change& change);
   // Every unary method of Changes but ListHistory.
   Reply AnswerChanges(const Caller& caller, const google::protobuf::MethodDescriptor& method,
                       const google::protobuf::Message& request);
   Reply ListChanges(const google::protobuf::Message& request);
+  Reply ListFeed(const Caller& caller, const google::protobuf::Message& request);
   Reply GetHead(const google::protobuf::Message& request);
   Reply ListHeads(const google::protobuf::Message& request);
   Reply GetConsistencyProof(const google::protobuf::Message& request);

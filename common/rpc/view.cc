@@ -65,26 +65,36 @@ bool View::Pick(absl::string_view body, std::string& picked) const {
   }
 }
 
-bool View::Dress(const Caller& caller, const AccessPlan& access, Message& resource) const {
+View::Sight View::Dress(const Caller& caller, const AccessPlan& access, int purpose, absl::Time now,
+                        Message& resource) const {
   const Way* way = access.Find(caller, resource);
   ForAllowed(caller, resource, [&](const MethodPlan& verb, const std::string&) {
     resource.GetReflection()->AddString(&resource, table_.actions_field, verb.verb);
   });
-  if (table_.personal == nullptr || !table_.personal->Holds(resource)) return false;
-  if (way == nullptr || way->masked) {
-    MaskPersonal(*table_.personal, resource);
-    return false;
-  }
-  return TextAt(resource, table_.person) != caller.subject;
+  if (way != nullptr && way->nameless) HidePerson(table_, resource);
+  if (table_.personal == nullptr || !table_.personal->Holds(resource)) return Sight::kPlain;
+  const bool masked = way == nullptr || way->masked;
+  if (!masked && TextAt(resource, table_.person) == caller.subject) return Sight::kPlain;
+  const bool withheld =
+      !masked && table_.consent.has_value() && !table_.consent->Covers(resource, purpose, now);
+  if (!masked && !withheld) return Sight::kClear;
+  MaskPersonal(*table_.personal, resource);
+  return withheld ? Sight::kWithheld : Sight::kPlain;
 }
 
-Reading::Reading(const View& view, Rx& rx, const AccessPlan& access)
-    : view_(view), rx_(rx), access_(access), known_(view.table_.prototype->New()) {}
+Reading::Reading(const View& view, Rx& rx, const AccessPlan& access, int purpose)
+    : view_(view),
+      rx_(rx),
+      access_(access),
+      purpose_(purpose),
+      known_(view.table_.prototype->New()) {}
 
 absl::StatusOr<bool> Reading::Show(absl::string_view body, std::string& out) {
   if (!view_.Pick(body, picked_)) return ShowBuilt(body, out);
   LJ_CHECK(known_->ParseFromString(picked_));
-  if (!access_.is_public() && access_.Find(rx_.caller(), *known_) == nullptr) return false;
+  const Way* way = access_.is_public() ? nullptr : access_.Find(rx_.caller(), *known_);
+  if (way == nullptr && !access_.is_public()) return false;
+  if (way != nullptr && way->nameless) return ShowBuilt(body, out);
   out.append(body.data(), body.size());
   view_.ForAllowed(rx_.caller(), *known_,
                    [&](const MethodPlan&, const std::string& wire) { out += wire; });
@@ -94,8 +104,15 @@ absl::StatusOr<bool> Reading::Show(absl::string_view body, std::string& out) {
 absl::StatusOr<bool> Reading::ShowBuilt(absl::string_view body, std::string& out) {
   LJ_RETURN_IF_ERROR(rx_.Parse(view_.table_, body, *known_));
   if (!access_.is_public() && access_.Find(rx_.caller(), *known_) == nullptr) return false;
-  if (view_.Dress(rx_.caller(), access_, *known_)) {
-    shown_.push_back(view_.table_.NameIn(*known_));
+  switch (view_.Dress(rx_.caller(), access_, purpose_, rx_.now(), *known_)) {
+    case View::Sight::kClear:
+      shown_.push_back(view_.table_.NameIn(*known_));
+      break;
+    case View::Sight::kWithheld:
+      withheld_ = true;
+      break;
+    case View::Sight::kPlain:
+      break;
   }
   known_->AppendToString(&out);
   return true;

@@ -21,11 +21,17 @@ class View {
   // The plan outlives it.
   View(const ServicePlan& plan, const Table& table);
 
+  // What is shown of a resource's personal data.
+  enum class Sight : uint8_t {
+    kPlain,     // none, one's own, or masked
+    kClear,     // somebody else's, in clear
+    kWithheld,  // masked, for want of a purpose or of the person's consent to it
+  };
   // Completes a resource that was built for a reader who came by `access`. Where no way of it fits
   // any more (a verb took the resource out of the caller's sight), personal fields are masked.
-  // True: it shows somebody else's personal data in clear.
-  bool Dress(const Caller& caller, const AccessPlan& access,
-             google::protobuf::Message& resource) const;
+  // `purpose`: that of the request; 0 for none.
+  Sight Dress(const Caller& caller, const AccessPlan& access, int purpose, absl::Time now,
+              google::protobuf::Message& resource) const;
 
  private:
   friend class Reading;
@@ -51,12 +57,14 @@ class View {
 class Reading {
  public:
   // All outlive it.
-  Reading(const View& view, Rx& rx, const AccessPlan& access);
+  Reading(const View& view, Rx& rx, const AccessPlan& access, int purpose = 0);
 
   // Appends what is shown of `body`. False, and nothing appended: the caller may not see it.
   absl::StatusOr<bool> Show(absl::string_view body, std::string& out);
   // The names of the resources of which somebody else's personal data was shown in clear.
   const std::vector<std::string>& shown() const { return shown_; }
+  // Whether personal data was withheld, for want of a purpose or of consent.
+  bool withheld() const { return withheld_; }
 
  private:
   absl::StatusOr<bool> ShowBuilt(absl::string_view body, std::string& out);
@@ -64,6 +72,8 @@ class Reading {
   const View& view_;
   Rx& rx_;
   const AccessPlan& access_;
+  const int purpose_;
+  bool withheld_ = false;
   std::vector<std::string> shown_;
   std::string picked_;
   std::unique_ptr<google::protobuf::Message> known_;

@@ -49,7 +49,7 @@ TEST_CASE("what is shown of stored bytes is what is shown of the resource built 
             ++hidden;
             continue;
           }
-          in_clear += view.Dress(caller, method->access, built);
+          in_clear += view.Dress(caller, method->access, 0, rx.now(), built) == View::Sight::kClear;
           REQUIRE(read.ParseFromString(out.substr(6)));
           REQUIRE(read.SerializeAsString() == built.SerializeAsString());
           ++shown;

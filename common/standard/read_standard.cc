@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "common/standard/toml_section.h"
+#include "linjuli/options.pb.h"
 
 namespace linjuli {
 namespace {
@@ -77,8 +78,66 @@ void ReadCategories(const std::string& dir, Standard::Data& data, Defects* defec
       (place == "URBAN" ? category.urban : category.rural) = true;
     }
     category.mandatory = section.Flag("mandatory");
+    for (const std::string& hand :
+         section.Choices("hands", {"COMMUNITY_WORKER", "LEAD_WORKER", "PROVIDER", "VOLUNTEER"})) {
+      Role role;
+      if (Role_Parse(hand, &role)) category.hands |= 1u << role;
+    }
     section.Close();
     data.categories.push_back(std::move(category));
+  }
+  file.Close();
+}
+
+std::optional<WorkSpan> ReadOptionalSpan(TomlSection& section, absl::string_view key) {
+  if (!section.Has(key)) return std::nullopt;
+  TomlSection inner = section.Section(key);
+  WorkSpan span = ReadSpan(inner);
+  inner.Text("source");
+  inner.Close();
+  return span;
+}
+
+LevelStep ReadStep(TomlSection& section, std::set<std::string>& seen) {
+  LevelStep step;
+  step.code = ReadCode(section, seen);
+  step.name = ReadLocalText(section);
+  step.most = ReadOptionalSpan(section, "most");
+  step.least = ReadOptionalSpan(section, "least");
+  if (section.Has("needs_plan")) step.needs_plan = section.Flag("needs_plan");
+  section.Close();
+  return step;
+}
+
+void ReadItems(const std::string& dir, Standard::Data& data, Defects* defects) {
+  TomlSection file = TomlSection::Open(dir, "items.toml", defects);
+  file.Text("source");
+  std::set<std::string> seen;
+  for (TomlSection& section : file.Sections("item")) {
+    Item item;
+    item.code = ReadCode(section, seen);
+    item.name = ReadLocalText(section);
+    if (section.Has("category")) {
+      item.category = section.Text("category");
+      bool known = std::any_of(data.categories.begin(), data.categories.end(),
+                               [&](const Category& c) { return c.code == item.category; });
+      if (!known) section.Complain("category", "no such category in categories.toml");
+    }
+    item.offered = section.Flag("offered");
+    item.agency = section.Flag("agency");
+    if (section.Has("document")) {
+      std::set<std::string> papers;
+      for (TomlSection& paper : section.Sections("document")) {
+        item.documents.push_back(ReadCode(paper, papers));
+        ReadLocalText(paper);
+        paper.Close();
+      }
+    }
+    if (item.agency && item.documents.empty()) {
+      section.Complain("agency", "name the papers that the office asks for: [[item.document]]");
+    }
+    section.Close();
+    data.items.push_back(std::move(item));
   }
   file.Close();
 }
@@ -94,6 +153,10 @@ void ReadLevels(const std::string& dir, Standard::Data& data, Defects* defects) 
     level.start = ReadSpan(start);
     start.Text("source");
     start.Close();
+    std::set<std::string> steps;
+    for (TomlSection& step : section.Sections("step")) {
+      level.steps.push_back(ReadStep(step, steps));
+    }
     section.Close();
     data.levels.push_back(std::move(level));
   }
@@ -226,6 +289,7 @@ Standard::Data ReadStandard(const std::string& dir, const StandardNeeds& needs, 
   ReadIdentity(dir, data, defects);
   ReadCategories(dir, data, defects);
   ReadLevels(dir, data, defects);
+  ReadItems(dir, data, defects);
   ReadClocks(dir, needs, data, defects);
   ReadTexts(dir, needs, data, defects);
   ReadCalendar(dir, data, defects);

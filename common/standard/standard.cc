@@ -54,6 +54,13 @@ const Category* Standard::FindCategory(absl::string_view code) const {
   return FindByCode(data_.categories, code);
 }
 
+const Item* Standard::FindItem(absl::string_view code) const {
+  for (const Item& item : data_.items) {
+    if (item.code == code) return &item;
+  }
+  return nullptr;
+}
+
 const Level* Standard::FindLevel(absl::string_view code) const {
   return FindByCode(data_.levels, code);
 }

@@ -2,7 +2,8 @@
 //
 //   standard.toml    id, version, title, where the divisions come from
 //   categories.toml  service categories, 6+X and 7+X
-//   levels.toml      the four delivery lines
+//   levels.toml      the four delivery lines, and their steps
+//   items.toml       what is offered, and what agents take through the offices
 //   clocks.toml      clocks and limits
 //   calendar.toml    work hours, holidays and make-up work days (调休)
 //   texts.toml       what people read for each reject reason, zh_CN and en
@@ -14,6 +15,7 @@
 #define LINJULI_COMMON_STANDARD_STANDARD_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,12 +49,33 @@ struct Category {
   bool urban = false;  // belongs to 6+X
   bool rural = false;  // belongs to 7+X
   bool mandatory = false;
+  uint32_t hands = 0;  // who may claim such needs: bit 1 << Role
+};
+
+// A step of a delivery line.
+struct LevelStep {
+  std::string code;  // "TRIAGE"
+  LocalText name;
+  std::optional<WorkSpan> most;   // it is due this long after it began
+  std::optional<WorkSpan> least;  // it cannot end sooner
+  bool needs_plan = false;        // it ends with an approved plan
+};
+
+// Something that a resident can get.
+struct Item {
+  std::string code;  // "MEAL_AT_HOME"
+  LocalText name;
+  std::string category;                // empty: of no category
+  bool offered = false;                // a service that is offered now
+  bool agency = false;                 // agents take it through an office (代办)
+  std::vector<std::string> documents;  // codes of the papers that the office asks for
 };
 
 struct Level {
   std::string code;  // "REMEDIAL"
   LocalText name;
-  WorkSpan start;  // from taking on the need to the beginning of the service
+  WorkSpan start;                // from taking on the need to the beginning of the service
+  std::vector<LevelStep> steps;  // at least one
 };
 
 // A clock or limit with where it comes from; "unconfirmed" where no official text backs it.
@@ -96,6 +119,8 @@ class Standard {
   const Category* FindCategory(absl::string_view code) const;
   const std::vector<Level>& levels() const { return data_.levels; }
   const Level* FindLevel(absl::string_view code) const;
+  const std::vector<Item>& items() const { return data_.items; }
+  const Item* FindItem(absl::string_view code) const;
 
   // A name that is not there stops the process: name it in StandardNeeds.
   const WorkSpan& clock(absl::string_view name) const;
@@ -122,6 +147,7 @@ class Standard {
     LocalText title;
     std::vector<Category> categories;
     std::vector<Level> levels;
+    std::vector<Item> items;
     absl::flat_hash_map<std::string, Sourced<WorkSpan>> clocks;
     absl::flat_hash_map<std::string, Sourced<int>> limits;
     absl::flat_hash_map<std::string, LocalText> texts;

@@ -62,6 +62,10 @@ const toml::node* TomlSection::Find(absl::string_view key) {
   return node;
 }
 
+bool TomlSection::Has(absl::string_view key) const {
+  return there() && table_->contains(std::string_view(key.data(), key.size()));
+}
+
 std::string TomlSection::Text(absl::string_view key, int max_chars) {
   const toml::node* node = Find(key);
   if (node == nullptr) return "";

@@ -33,6 +33,8 @@ class TomlSection {
   // is no news then, and its getters are silent.
   bool there() const { return table_ != nullptr; }
 
+  // Whether a key is there, for those that need not be.
+  bool Has(absl::string_view key) const;
   // Not empty, at most `max_chars` code points.
   std::string Text(absl::string_view key, int max_chars = 200);
   // Nothing when it is missing or out of range.

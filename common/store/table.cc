@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "common/status.h"
 #include "common/store/id.h"
+#include "common/timestamp.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace linjuli {
@@ -94,18 +95,13 @@ absl::Time TimeAt(const Message& message, const FieldPath& path) {
   if (holder == nullptr || !holder->GetReflection()->HasField(*holder, path.back())) {
     return absl::InfinitePast();
   }
-  const auto& stamp =
-      static_cast<const Timestamp&>(holder->GetReflection()->GetMessage(*holder, path.back()));
-  return absl::FromUnixSeconds(stamp.seconds()) + absl::Nanoseconds(stamp.nanos());
+  return ToTime(
+      static_cast<const Timestamp&>(holder->GetReflection()->GetMessage(*holder, path.back())));
 }
 
 void SetTime(Message& message, const FieldDescriptor* field, absl::Time time) {
   if (field == nullptr) return;
-  auto* stamp = static_cast<Timestamp*>(message.GetReflection()->MutableMessage(&message, field));
-  int64_t micros = absl::ToUnixMicros(time);
-  int64_t seconds = absl::ToUnixSeconds(time);
-  stamp->set_seconds(seconds);
-  stamp->set_nanos(static_cast<int32_t>((micros - seconds * 1000000) * 1000));
+  Stamp(static_cast<Timestamp*>(message.GetReflection()->MutableMessage(&message, field)), time);
 }
 
 absl::StatusOr<Transition> Transition::Parse(absl::string_view text,
@@ -236,7 +232,17 @@ absl::StatusOr<std::unique_ptr<Table>> Table::From(const Descriptor* type) {
     table->transitions.push_back(*std::move(transition));
   }
   FindReferences(type, {}, table->references);
-  if (auto status = table->FindPersonal(); !status.ok()) return wrong(status.message());
+  for (auto find : {&Table::FindPersonal, &Table::FindMandate, &Table::FindConsent}) {
+    if (auto status = (table.get()->*find)(); !status.ok()) return wrong(status.message());
+  }
+  if (!table->stored.item().empty()) {
+    auto item = FindPath(type, table->stored.item());
+    if (!item.ok() || item->back()->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+      return wrong(
+          absl::StrCat("(linjuli.stored).item: \"", table->stored.item(), "\" is no string field"));
+    }
+    table->item = *item;
+  }
   table->Finish();
   return table;
 }
@@ -316,6 +322,67 @@ absl::Status Table::FindPersonal() {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Table::FindMandate() {
+  if (!stored.has_mandate()) return absl::OkStatus();
+  const MandateFields& said = stored.mandate();
+  auto field = [&](const std::string& name, FieldDescriptor::CppType kind, bool repeated) {
+    const FieldDescriptor* found = type->FindFieldByName(name);
+    bool fits = found != nullptr && found->cpp_type() == kind && found->is_repeated() == repeated &&
+                (kind != FieldDescriptor::CPPTYPE_MESSAGE || IsTimestamp(found)) &&
+                !IsPersonal(found);
+    return fits ? found : nullptr;
+  };
+  MandateForm form;
+  form.principal = field(said.principal(), FieldDescriptor::CPPTYPE_STRING, false);
+  form.agent = field(said.agent(), FieldDescriptor::CPPTYPE_STRING, false);
+  form.items = field(said.items(), FieldDescriptor::CPPTYPE_STRING, true);
+  form.all_items = field(said.all_items(), FieldDescriptor::CPPTYPE_BOOL, false);
+  form.end_time = field(said.end_time(), FieldDescriptor::CPPTYPE_MESSAGE, false);
+  const auto* active =
+      state_field == nullptr ? nullptr : state_field->enum_type()->FindValueByName("ACTIVE");
+  if (!form.principal || !form.agent || !form.items || !form.all_items || !form.end_time ||
+      active == nullptr) {
+    return absl::InvalidArgumentError(
+        "(linjuli.stored).mandate names principal, agent, repeated items, all_items and end_time, "
+        "and the message has a state ACTIVE");
+  }
+  form.active = active->number();
+  mandate = form;
+  return absl::OkStatus();
+}
+
+absl::Status Table::FindConsent() {
+  if (stored.consent().empty()) return absl::OkStatus();
+  ConsentForm form;
+  form.consent = type->FindFieldByName(stored.consent());
+  if (form.consent != nullptr && form.consent->message_type() != nullptr &&
+      !form.consent->is_repeated()) {
+    form.purposes = form.consent->message_type()->FindFieldByName("purposes");
+    form.end_time = form.consent->message_type()->FindFieldByName("end_time");
+  }
+  bool fits = form.purposes != nullptr && form.purposes->is_repeated() &&
+              form.purposes->cpp_type() == FieldDescriptor::CPPTYPE_ENUM &&
+              form.end_time != nullptr && IsTimestamp(form.end_time);
+  if (!fits || personal == nullptr) {
+    return absl::InvalidArgumentError(
+        "(linjuli.stored).consent is a message with repeated enum `purposes` and timestamp "
+        "`end_time`, beside personal fields");
+  }
+  consent = form;
+  return absl::OkStatus();
+}
+
+bool ConsentForm::Covers(const Message& resource, int purpose, absl::Time now) const {
+  if (purpose == 0 || !resource.GetReflection()->HasField(resource, consent)) return false;
+  const Message& given = resource.GetReflection()->GetMessage(resource, consent);
+  const auto* reflection = given.GetReflection();
+  if (now >= TimeAt(given, {end_time})) return false;
+  for (int i = 0; i < reflection->FieldSize(given, purposes); ++i) {
+    if (reflection->GetRepeatedEnumValue(given, purposes, i) == purpose) return true;
+  }
+  return false;
 }
 
 const Column* Table::FindColumn(absl::string_view field) const {

@@ -55,6 +55,26 @@ struct Column {
   bool personal = false;  // holds a keyed hash (KeyStore::IndexHash)
 };
 
+// The fields of a stored message that is a written mandate.
+struct MandateForm {
+  const google::protobuf::FieldDescriptor* principal = nullptr;
+  const google::protobuf::FieldDescriptor* agent = nullptr;
+  const google::protobuf::FieldDescriptor* items = nullptr;
+  const google::protobuf::FieldDescriptor* all_items = nullptr;
+  const google::protobuf::FieldDescriptor* end_time = nullptr;
+  int active = 0;  // the state in which it is in force
+};
+
+// Where a resource says for which purposes its personal fields may be read.
+struct ConsentForm {
+  const google::protobuf::FieldDescriptor* consent = nullptr;
+  const google::protobuf::FieldDescriptor* purposes = nullptr;
+  const google::protobuf::FieldDescriptor* end_time = nullptr;
+
+  // Whether the person agreed to it, and still does.
+  bool Covers(const google::protobuf::Message& resource, int purpose, absl::Time now) const;
+};
+
 class Table {
  public:
   // INVALID_ARGUMENT names the message and what is wrong with its declaration.
@@ -80,7 +100,9 @@ class Table {
   std::vector<Column> columns;
   std::vector<std::vector<const Column*>> indexes;
   std::vector<const Column*> uniques;
-  FieldPath area, owner, organization, due, person;
+  FieldPath area, owner, organization, due, person, item;
+  std::optional<MandateForm> mandate;
+  std::optional<ConsentForm> consent;
   std::vector<FieldPath> texts;
   bool texts_change = false;  // some text field is not immutable
   // Fields whose values name other resources.
@@ -113,6 +135,8 @@ class Table {
  private:
   absl::Status AddColumn(absl::string_view field);
   absl::Status FindPersonal();
+  absl::Status FindMandate();
+  absl::Status FindConsent();
   void Finish();
   std::vector<std::string> pattern_;  // "needs", "{need}"
 };

@@ -4,8 +4,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/store/grams.h"
 #include "common/store/row.h"
+#include "common/timestamp.h"
 
 namespace linjuli {
 
@@ -128,7 +130,8 @@ std::string Rx::ColumnValue(const Column& column, std::string value) const {
 }
 
 absl::Status Rx::FindEach(const Table& table, absl::string_view field, absl::string_view value,
-                          int limit, absl::FunctionRef<Message&()> add) {
+                          int limit, const std::vector<int>& states,
+                          absl::FunctionRef<Message&()> add) {
   std::string by = "parent", looked_for(value);
   if (field != "parent" || !table.nested) {
     const Column* column = table.FindColumn(field);
@@ -137,8 +140,10 @@ absl::Status Rx::FindEach(const Table& table, absl::string_view field, absl::str
     by = column->name;
     looked_for = ColumnValue(*column, std::move(looked_for));
   }
-  StatementScope find(db_.Prepare(
-      absl::StrCat("SELECT body FROM ", table.name, " WHERE ", by, "=?1 ORDER BY id LIMIT ?2")));
+  StatementScope find(db_.Prepare(absl::StrCat(
+      "SELECT body FROM ", table.name, " WHERE ", by, "=?1",
+      states.empty() ? "" : absl::StrCat(" AND state IN (", absl::StrJoin(states, ","), ")"),
+      " ORDER BY id LIMIT ?2")));
   find->Bind(1, looked_for).Bind(2, static_cast<int64_t>(limit));
   while (true) {
     LJ_ASSIGN(bool row, find->Step());
@@ -258,13 +263,21 @@ absl::Status Tx::Store(const Table& table, Message& resource, int64_t id, const 
   return log_.Append(change);
 }
 
+void Rx::Act(std::optional<Mandate> mandate) {
+  if (!acting_.has_value()) acting_ = *caller_;
+  acting_->mandate = std::move(mandate);
+  caller_ = &*acting_;
+}
+
 void Tx::Sign(changes::v1::Change& change) const {
-  auto* time = change.mutable_commit_time();
-  time->set_seconds(absl::ToUnixSeconds(now_));
-  time->set_nanos(static_cast<int32_t>((absl::ToUnixMicros(now_) % 1000000) * 1000));
+  Stamp(change.mutable_commit_time(), now_);
   change.set_caller(origin_.caller->subject);
   change.set_method(origin_.method);
   change.set_request_id(origin_.request_id);
+  if (caller().mandate.has_value()) {
+    change.set_on_behalf_of(caller().mandate->principal);
+    change.set_mandate(caller().mandate->name);
+  }
 }
 
 absl::Status Tx::Seal(const Table& table, Message& resource) {
@@ -278,10 +291,11 @@ absl::Status Tx::SealAll(Message& message) {
       message, [&](const Table& table, Message& resource) { return Seal(table, resource); });
 }
 
-absl::Status Tx::RecordAccess(const std::vector<std::string>& names) {
+absl::Status Tx::RecordAccess(const std::vector<std::string>& names, const std::string& purpose) {
   changes::v1::Change change;
   Sign(change);
   change.set_access(true);
+  change.set_purpose(purpose);
   change.set_resource(names.at(0));
   change.mutable_references()->Assign(names.begin() + 1, names.end());
   return log_.Append(change);

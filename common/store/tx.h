@@ -5,6 +5,7 @@
 #define LINJULI_COMMON_STORE_TX_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,8 @@ class Rx {
 
   absl::Time now() const { return now_; }
   const Caller& caller() const { return *caller_; }
+  // From here on the caller acts under a mandate, which has been found in force; nothing: no more.
+  void Act(std::optional<Mandate> mandate);
   const Standard& standard() const { return *standard_; }
 
   // NOT_FOUND when it is not there.
@@ -80,12 +83,14 @@ class Rx {
     return message;
   }
 
-  // The oldest resources whose indexed field has this value, at most `limit`.
+  // The oldest resources whose indexed field has this value, at most `limit`; of those in one of
+  // these states where any is said.
   template <typename M>
-  absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value, int limit) {
+  absl::StatusOr<std::vector<M>> Find(absl::string_view field, absl::string_view value, int limit,
+                                      const std::vector<int>& states = {}) {
     std::vector<M> found;
     LJ_RETURN_IF_ERROR(
-        FindEach(TableOf<M>(), field, value, limit,
+        FindEach(TableOf<M>(), field, value, limit, states,
                  [&]() -> google::protobuf::Message& { return found.emplace_back(); }));
     return found;
   }
@@ -118,7 +123,8 @@ class Rx {
     return *table;
   }
   absl::Status FindEach(const Table& table, absl::string_view field, absl::string_view value,
-                        int limit, absl::FunctionRef<google::protobuf::Message&()> add);
+                        int limit, const std::vector<int>& states,
+                        absl::FunctionRef<google::protobuf::Message&()> add);
 
   Connection& db_;
   const Schema& schema_;
@@ -126,6 +132,7 @@ class Rx {
   const Standard* standard_;
   absl::Time now_;
   const Caller* caller_;
+  std::optional<Caller> acting_;  // the same caller, with a mandate
 };
 
 class Tx : public Rx {
@@ -191,8 +198,9 @@ class Tx : public Rx {
   // Seals the personal values of a resource, or of every resource inside a message.
   absl::Status Seal(const Table& table, google::protobuf::Message& resource);
   absl::Status SealAll(google::protobuf::Message& message);
-  // Leaves a record that the caller is shown personal data of these resources in clear.
-  absl::Status RecordAccess(const std::vector<std::string>& names);
+  // Leaves a record that the caller is shown personal data of these resources in clear, and for
+  // which purpose where one had to be said.
+  absl::Status RecordAccess(const std::vector<std::string>& names, const std::string& purpose = "");
   // Leaves a change without a snapshot: what was done here about another service's resource.
   absl::Status Note(const std::string& resource);
   // Destroys the person's key, if it was made by `until`: their personal values read as empty from

@@ -2,32 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/strings/numbers.h"
 #include "common/standard/standard.h"
 
 namespace linjuli::needs_intake {
 namespace {
 
 constexpr absl::Duration kLookForCalendar = absl::Hours(24);
-
-absl::Status Start(Tx& tx, v1::Clock& clock, absl::Time from, const char* name) {
-  clock.Clear();
-  Stamp(clock.mutable_start_time(), from);
-  const Standard& standard = tx.standard();
-  auto due = standard.After(from, standard.clock(name));
-  if (ReasonOf(due.status()) == "CALENDAR_MISSING") {
-    int year = 0;
-    LJ_CHECK(absl::SimpleAtoi(FactOf(due.status(), "year"), &year));
-    clock.set_missing_year(year);
-    return absl::OkStatus();
-  }
-  if (!due.ok()) return due.status();
-  auto warn = standard.Before(*due, standard.clock("warning"));
-  Stamp(clock.mutable_due_time(), *due);
-  // A clock shorter than the warning's lead is warned of half-way.
-  Stamp(clock.mutable_warn_time(), warn.ok() && *warn > from ? *warn : from + (*due - from) / 2);
-  return absl::OkStatus();
-}
 
 const char* FollowUpName(const Need& need) {
   return need.urgent() || need.level() == v1::REMEDIAL ? "follow_up_urgent" : "follow_up";
@@ -55,22 +35,13 @@ std::vector<v1::Clock*> Running(Need& need) {
     case Need::REHANDLING:
     case Need::SUPERVISED:
       return {need.mutable_handle()};
+    case Need::MERGED:  // its reporter still waits for an answer
+      return {need.mutable_handle()};
     case Need::ANSWERED:
+    case Need::APPEALED:
       return {need.mutable_feedback()};
     default:
       return {};
-  }
-}
-
-absl::Time NextOf(const v1::Clock& clock, absl::Time now) {
-  if (clock.missing_year() != 0) return now + kLookForCalendar;
-  switch (clock.alarm()) {
-    case v1::Clock::WARNED:
-      return ToTime(clock.due_time());
-    case v1::Clock::OVERDUE:
-      return absl::InfiniteFuture();
-    default:
-      return clock.has_warn_time() ? ToTime(clock.warn_time()) : absl::InfiniteFuture();
   }
 }
 
@@ -90,30 +61,30 @@ absl::Time ExpiryOf(const Need& need) {
                                         : absl::InfiniteFuture();
 }
 
+const WorkSpan& SpanOf(Tx& tx, const Need& need, const v1::Clock& clock) {
+  if (&clock == &need.feedback()) {
+    return tx.standard().clock(need.state() == Need::APPEALED ? "appeal" : "callback");
+  }
+  return tx.standard().clock(&clock == &need.follow_up() ? FollowUpName(need) : HandleName(need));
+}
+
 }  // namespace
 
-absl::Time ToTime(const google::protobuf::Timestamp& stamp) {
-  return absl::FromUnixSeconds(stamp.seconds()) + absl::Nanoseconds(stamp.nanos());
-}
-
-void Stamp(google::protobuf::Timestamp* stamp, absl::Time time) {
-  int64_t micros = absl::ToUnixMicros(time);
-  stamp->set_seconds(absl::ToUnixSeconds(time));
-  stamp->set_nanos(static_cast<int32_t>(micros - stamp->seconds() * 1000000) * 1000);
-}
-
 absl::Status StartFollowUp(Tx& tx, Need& need) {
-  LJ_RETURN_IF_ERROR(Start(tx, *need.mutable_follow_up(), tx.now(), FollowUpName(need)));
+  LJ_RETURN_IF_ERROR(
+      StartClock(tx, *need.mutable_follow_up(), tx.now(), tx.standard().clock(FollowUpName(need))));
   return ScheduleCheck(tx, need);
 }
 
 absl::Status StartHandle(Tx& tx, Need& need) {
-  LJ_RETURN_IF_ERROR(Start(tx, *need.mutable_handle(), tx.now(), HandleName(need)));
+  LJ_RETURN_IF_ERROR(
+      StartClock(tx, *need.mutable_handle(), tx.now(), tx.standard().clock(HandleName(need))));
   return ScheduleCheck(tx, need);
 }
 
 absl::Status StartFeedback(Tx& tx, Need& need) {
-  LJ_RETURN_IF_ERROR(Start(tx, *need.mutable_feedback(), tx.now(), "callback"));
+  LJ_RETURN_IF_ERROR(
+      StartClock(tx, *need.mutable_feedback(), tx.now(), SpanOf(tx, need, need.feedback())));
   return ScheduleCheck(tx, need);
 }
 
@@ -131,17 +102,16 @@ absl::Status ExtendHandle(Tx& tx, Need& need, int work_days) {
 absl::Status ScheduleCheck(Tx& tx, Need& need) {
   absl::Time next = std::min(ExpiryOf(need), UnreachedAt(tx, need));
   for (const v1::Clock* clock : Running(need)) next = std::min(next, NextOf(*clock, tx.now()));
-  if (next == absl::InfiniteFuture()) {
-    need.clear_next_check_time();
-  } else {
-    Stamp(need.mutable_next_check_time(), next);
-  }
+  CheckAt(need, next);
   return absl::OkStatus();
 }
 
 absl::Status OnDue(Tx& tx, Need& need) {
   // What else is due at the same moment is raised below.
-  if (ExpiryOf(need) <= tx.now()) Tx::Move(need, Need::IN_HANDLING);
+  if (ExpiryOf(need) <= tx.now()) {
+    Tx::Move(need, Need::IN_HANDLING);
+    need.mutable_referral()->clear_receiver();
+  }
   if (UnreachedAt(tx, need) <= tx.now()) {
     Tx::Move(need, Need::CLOSED);
     need.set_outcome(Need::UNREACHED);
@@ -149,16 +119,7 @@ absl::Status OnDue(Tx& tx, Need& need) {
     return ScheduleCheck(tx, need);
   }
   for (v1::Clock* clock : Running(need)) {
-    if (clock->missing_year() != 0) {
-      const char* name = clock == &need.feedback()    ? "callback"
-                         : clock == &need.follow_up() ? FollowUpName(need)
-                                                      : HandleName(need);
-      LJ_RETURN_IF_ERROR(Start(tx, *clock, ToTime(clock->start_time()), name));
-    } else if (NextOf(*clock, tx.now()) <= tx.now()) {
-      // A warning that was slept through is raised before what is overdue: each once, in order.
-      clock->set_alarm(clock->alarm() == v1::Clock::WARNED ? v1::Clock::OVERDUE
-                                                           : v1::Clock::WARNED);
-    }
+    LJ_RETURN_IF_ERROR(TickClock(tx, *clock, SpanOf(tx, need, *clock)));
   }
   return ScheduleCheck(tx, need);
 }

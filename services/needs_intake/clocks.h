@@ -1,20 +1,18 @@
 // The three clocks of a need (E7): follow_up until somebody has it, handle until it is answered,
-// feedback until the reporter was asked. Which of them run follows from the state alone.
+// feedback until the reporter was asked, or a leader has decided on an appeal. Which of them run
+// follows from the state alone.
 #ifndef LINJULI_SERVICES_NEEDS_INTAKE_CLOCKS_H_
 #define LINJULI_SERVICES_NEEDS_INTAKE_CLOCKS_H_
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/store/tx.h"
-#include "google/protobuf/timestamp.pb.h"
 #include "linjuli/needs_intake/v1/needs_intake.pb.h"
+#include "services/needs_intake/clock.h"
 
 namespace linjuli::needs_intake {
 
 using v1::Need;
-
-absl::Time ToTime(const google::protobuf::Timestamp& stamp);
-void Stamp(google::protobuf::Timestamp* stamp, absl::Time time);
 
 // Start a clock anew, from now. A year without a calendar leaves the due time open: a need is heard
 // all the same, and the clock is set when the calendar is there.

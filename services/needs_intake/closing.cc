@@ -1,21 +1,9 @@
-// The end of a need: the reporter's word, closing, opening again, merging (E5, E10).
-#include "common/clock.h"
+// The end of a need: the reporter's word, closing, opening again (E10).
 #include "common/standard/standard.h"
 #include "services/needs_intake/clocks.h"
 #include "services/needs_intake/handlers.h"
 
 namespace linjuli::needs_intake {
-namespace {
-
-absl::Status CheckWindow(Tx& tx, const google::protobuf::Timestamp& from, const char* clock,
-                         const char* reason, const char* sentence) {
-  LJ_ASSIGN(absl::Time closes, tx.standard().After(ToTime(from), tx.standard().clock(clock)));
-  if (tx.now() <= closes) return absl::OkStatus();
-  return Refuse(absl::StatusCode::kFailedPrecondition, reason, sentence,
-                {{"closes", absl::FormatTime(closes, ChinaTime())}});
-}
-
-}  // namespace
 
 absl::Status RecordCallback(Tx& tx, const v1::RecordCallbackRequest& request, Need& need) {
   v1::Callback& callback = *need.add_callbacks();
@@ -37,6 +25,10 @@ absl::Status RecordCallback(Tx& tx, const v1::RecordCallbackRequest& request, Ne
 }
 
 absl::Status RecordContactAttempt(Tx& tx, const v1::RecordContactAttemptRequest&, Need& need) {
+  if (need.contact_attempt_times_size() >= tx.standard().Limit("contact_records")) {
+    return Refuse(absl::StatusCode::kResourceExhausted, "CONTACT_LIMIT",
+                  "enough tries are on record; it closes by itself, or ask a leader");
+  }
   Stamp(need.add_contact_attempt_times(), tx.now());
   return ScheduleCheck(tx, need);
 }
@@ -55,28 +47,8 @@ absl::Status ReopenNeed(Tx& tx, const v1::ReopenNeedRequest&, Need& need) {
   return StartHandle(tx, need);
 }
 
-absl::Status MergeNeed(Tx& tx, const v1::MergeNeedRequest& request, Need& need) {
-  auto survivor = tx.Get<Need>(request.survivor());
-  bool fits = survivor.ok() && survivor->name() != need.name() &&
-              tx.caller().Covers(survivor->division()) && survivor->state() < Need::CONFIRMED;
-  if (!fits) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "SURVIVOR",
-                  "the need that is to remain must be another open one of your area",
-                  {{"survivor", request.survivor()}});
-  }
-  v1::Merge& merge = *need.mutable_merge();
-  merge.set_survivor(request.survivor());
-  LJ_ASSIGN(Need before, tx.Get<Need>(need.name()));
-  merge.set_state_before(before.state());
-  Stamp(merge.mutable_merge_time(), tx.now());
-  return ScheduleCheck(tx, need);
-}
-
-absl::Status UnmergeNeed(Tx& tx, const v1::UnmergeNeedRequest&, Need& need) {
-  LJ_RETURN_IF_ERROR(CheckWindow(tx, need.merge().merge_time(), "unmerge", "UNMERGE_WINDOW",
-                                 "it was merged too long ago; register a new need"));
-  Tx::Move(need, need.merge().state_before());
-  need.clear_merge();
+absl::Status WithdrawNeed(Tx& tx, const v1::WithdrawNeedRequest&, Need& need) {
+  LJ_RETURN_IF_ERROR(need.has_merge() ? Leave(tx, need) : FreeJoined(tx, need));
   return ScheduleCheck(tx, need);
 }
 

@@ -193,7 +193,8 @@ TEST_CASE("a need is laid to another open one of the area, and to no other", "[c
   CHECK(need.state() == Need::MERGED);
   CHECK(need.merge().survivor() == open.name());
   CHECK(need.merge().state_before() == Need::RECEIVED);
-  CHECK_FALSE(need.has_next_check_time());
+  // Its reporter still waits: the handling clock runs on.
+  CHECK(Shown(need.next_check_time()) == "11-27 17:30");
   CHECK(merge(open.name()) == "STATE");
   // Who reads the survivor's history is told.
   CHECK(village.ChangesAfter(0).back().references(0) == open.name());

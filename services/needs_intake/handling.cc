@@ -31,6 +31,10 @@ absl::Status AddNotice(Tx& tx, Need& need, v1::Notice::Kind kind, const std::str
 
 }  // namespace
 
+bool WantsEvidence(const Need& need) {
+  return need.level() == v1::REMEDIAL || need.scope() == v1::SPECIAL;
+}
+
 absl::Status RequestExtension(Tx& tx, const v1::RequestExtensionRequest& request, Need& need) {
   if (need.extension().granted_count() >= tx.standard().Limit("extensions")) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "EXTENSION_LIMIT",
@@ -77,8 +81,7 @@ absl::Status EnlistNeed(Tx& tx, const v1::EnlistNeedRequest& request, Need& need
 }
 
 absl::Status AnswerNeed(Tx& tx, const v1::AnswerNeedRequest& request, Need& need) {
-  bool wants_evidence = need.level() == v1::REMEDIAL || need.scope() == v1::SPECIAL;
-  if (wants_evidence && request.answer().evidence_hashes().empty()) {
+  if (WantsEvidence(need) && request.answer().evidence_hashes().empty()) {
     return RefuseFields({{"answer.evidence_hashes", "EVIDENCE",
                           "must show what was done, for a remedial or special need"}});
   }
@@ -88,6 +91,7 @@ absl::Status AnswerNeed(Tx& tx, const v1::AnswerNeedRequest& request, Need& need
   need.clear_contact_attempt_times();
   // The leader who answers what nobody else solved follows it from here on.
   if (need.owner().empty()) need.set_owner(tx.caller().subject);
+  LJ_RETURN_IF_ERROR(AnswerJoined(tx, need));
   return StartFeedback(tx, need);
 }
 

@@ -1,4 +1,5 @@
 // Hearing a need: registration, the instant reply, classification (E2–E4).
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/standard/codes.h"
@@ -20,16 +21,28 @@ std::string ReceiptNumber(Tx& tx) {
 }
 
 absl::Status SetReporter(Tx& tx, Need& need) {
-  if (tx.caller().Has(RESIDENT)) {
-    if (!need.reporter().empty() && need.reporter() != tx.caller().subject) {
-      return RefuseFields(
-          {{"need.reporter", "OUTPUT_ONLY", "is you; a resident cannot speak in another's name"}});
-    }
-    need.set_reporter(tx.caller().subject);
-  } else if (tx.caller().Has(AGENT) && need.reporter().empty()) {
-    return RefuseFields({{"need.reporter", "REQUIRED", "must name the resident you act for"}});
+  const Caller& caller = tx.caller();
+  const bool for_another = caller.mandate.has_value();
+  if (!for_another && !caller.Has(RESIDENT)) return absl::OkStatus();
+  const std::string& reporter = for_another ? caller.mandate->principal : caller.subject;
+  if (!need.reporter().empty() && need.reporter() != reporter) {
+    return RefuseFields({{"need.reporter", "OUTPUT_ONLY",
+                          for_another ? "is whoever gave you the mandate"
+                                      : "is you; a resident cannot speak in another's name"}});
   }
+  need.set_reporter(reporter);
   return absl::OkStatus();
+}
+
+// A need may come out of a campaign that was asking, in the division that it asked.
+absl::Status CheckOrigin(Tx& tx, const Need& need) {
+  if (need.origin().empty()) return absl::OkStatus();
+  auto campaign = tx.Get<v1::Campaign>(need.origin());
+  if (campaign.ok() && absl::StartsWith(need.division(), campaign->division()) &&
+      (campaign->state() == v1::Campaign::OPEN || campaign->state() == v1::Campaign::CLOSED)) {
+    return absl::OkStatus();
+  }
+  return RefuseFields({{"need.origin", "RANGE", "is no campaign that asks in this division now"}});
 }
 
 // A category of the standard, and one that the division's kind has: AGRI is for the country.
@@ -46,9 +59,9 @@ absl::Status CheckCategory(Tx& tx, const std::string& code, const std::string& d
 
 }  // namespace
 
-absl::Status CreateNeed(Tx& tx, const v1::CreateNeedRequest&, Need& need) {
-  LJ_RETURN_IF_ERROR(SetReporter(tx, need));
+absl::Status HearNeed(Tx& tx, Need& need) {
   LJ_RETURN_IF_ERROR(CheckCategory(tx, need.category(), need.division(), "need.category"));
+  LJ_RETURN_IF_ERROR(CheckOrigin(tx, need));
   need.set_receipt_number(ReceiptNumber(tx));
   need.set_standard_version(tx.standard().version());
   if (!need.item_code().empty()) {
@@ -63,9 +76,20 @@ absl::Status CreateNeed(Tx& tx, const v1::CreateNeedRequest&, Need& need) {
   return StartHandle(tx, need);
 }
 
+absl::Status CreateNeed(Tx& tx, const v1::CreateNeedRequest&, Need& need) {
+  LJ_RETURN_IF_ERROR(SetReporter(tx, need));
+  return HearNeed(tx, need);
+}
+
+absl::Status CreateJoinedNeed(Tx& tx, const v1::CreateJoinedNeedRequest& request, Need& need) {
+  LJ_RETURN_IF_ERROR(SetReporter(tx, need));
+  LJ_RETURN_IF_ERROR(HearNeed(tx, need));
+  return Join(tx, request.survivor(), need);
+}
+
 absl::Status ClassifyNeed(Tx& tx, const v1::ClassifyNeedRequest& request, Need& need) {
-  if (need.state() == Need::IN_HANDLING && request.reason().empty()) {
-    return RefuseFields({{"reason", "REQUIRED", "must be given once somebody handles the need"}});
+  if (need.state() != Need::RECEIVED && request.reason().empty()) {
+    return RefuseFields({{"reason", "REQUIRED", "must be given once somebody has the need"}});
   }
   LJ_RETURN_IF_ERROR(CheckCategory(tx, request.category(), need.division(), "category"));
   bool new_kind = request.kind() != 0 && request.kind() != need.kind();

@@ -163,10 +163,17 @@ TEST_CASE("a worker registers in the own area only, for somebody or nobody", "[i
 
 TEST_CASE("an agent names the resident, and both stand on record", "[intake][E2][N5]") {
   Village village;
-  CHECK(WhyNot(village.rig.Ask<Need>(Village::Request(), village.agent)) == "REQUIRED");
-  Need need = village.Register(village.agent, [](Need& n) { n.set_reporter("resident/chen"); });
-  CHECK(need.reporter() == "resident/chen");
-  CHECK(village.ChangesAfter(0).back().caller() == "agent/gu");
+  auto request = Village::Request();
+  CHECK(WhyNot(village.rig.Ask<Need>(request, village.agent)) == "REQUIRED");
+  request.set_mandate(village.Mandated(village.chen).name());
+  auto need = village.rig.Ask<Need>(request, village.agent);
+  INFO(need.status());
+  REQUIRE(need.ok());
+  CHECK(need->reporter() == "resident/chen");
+  auto change = village.ChangesAfter(0).back();
+  CHECK(change.caller() == "agent/gu");
+  CHECK(change.on_behalf_of() == "resident/chen");
+  CHECK(change.mandate() == request.mandate());
 }
 
 TEST_CASE("each kind of need has its own handling clock, an urgent one a short follow-up",

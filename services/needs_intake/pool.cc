@@ -1,6 +1,5 @@
 // The pool: who takes a need, who gives it back, who refuses it (E7–E9).
 #include "absl/strings/str_cat.h"
-#include "common/clock.h"
 #include "common/standard/standard.h"
 #include "services/needs_intake/clocks.h"
 #include "services/needs_intake/handlers.h"
@@ -23,16 +22,28 @@ absl::Status CheckReturns(Tx& tx, const Need& need) {
                              " times; a leader dispatches it now"));
 }
 
+// Which of the four kinds of hands may take it up (E8), by the standard.
+absl::Status CheckHands(Tx& tx, const Need& need) {
+  const Category* category = tx.standard().FindCategory(need.category());
+  if (category == nullptr || (category->hands & tx.caller().roles) != 0) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kPermissionDenied, "HANDS",
+                absl::StrCat("needs of category ", need.category(), " are for other hands"),
+                {{"category", need.category()}});
+}
+
 }  // namespace
 
 absl::Status ClaimNeed(Tx& tx, const v1::ClaimNeedRequest&, Need& need) {
   LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
+  LJ_RETURN_IF_ERROR(CheckHands(tx, need));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, tx.caller().subject));
   TakeOn(tx, need, tx.caller().subject);
   return ScheduleCheck(tx, need);
 }
 
 absl::Status DispatchNeed(Tx& tx, const v1::DispatchNeedRequest& request, Need& need) {
   LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.owner()));
   TakeOn(tx, need, request.owner());
   return ScheduleCheck(tx, need);
 }
@@ -43,16 +54,17 @@ absl::Status RefuseNeed(Tx& tx, const v1::RefuseNeedRequest& request, Need& need
   refusal.set_reason(request.reason());
   refusal.set_explanation(request.explanation());
   Stamp(refusal.mutable_refuse_time(), tx.now());
+  LJ_RETURN_IF_ERROR(FreeJoined(tx, need));
   return ScheduleCheck(tx, need);
 }
 
-absl::Status AppealNeed(Tx&, const v1::AppealNeedRequest&, Need& need) {
+absl::Status AppealNeed(Tx& tx, const v1::AppealNeedRequest&, Need& need) {
   if (need.appealed()) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "APPEAL_LIMIT",
                   "a leader has decided on this refusal already");
   }
   need.set_appealed(true);
-  return absl::OkStatus();
+  return StartFeedback(tx, need);
 }
 
 absl::Status ReinstateNeed(Tx& tx, const v1::ReinstateNeedRequest&, Need& need) {
@@ -61,13 +73,8 @@ absl::Status ReinstateNeed(Tx& tx, const v1::ReinstateNeedRequest&, Need& need) 
 }
 
 absl::Status ReturnNeed(Tx& tx, const v1::ReturnNeedRequest&, Need& need) {
-  LJ_ASSIGN(absl::Time closes,
-            tx.standard().After(ToTime(need.claim_time()), tx.standard().clock("sign")));
-  if (tx.now() > closes) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "RETURN_WINDOW",
-                  "the time to give it back has passed; handle it, or refer it",
-                  {{"closes", absl::FormatTime(closes, ChinaTime())}});
-  }
+  LJ_RETURN_IF_ERROR(CheckWindow(tx, need.claim_time(), "sign", "RETURN_WINDOW",
+                                 "the time to give it back has passed; handle it, or refer it"));
   need.clear_owner();
   need.set_return_count(need.return_count() + 1);
   return StartFollowUp(tx, need);
@@ -86,6 +93,7 @@ absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) 
   if (request.receiver() == need.owner()) {
     return RefuseFields({{"receiver", "RANGE", "has the need already"}});
   }
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.receiver()));
   LJ_ASSIGN(absl::Time expires, tx.standard().After(tx.now(), tx.standard().clock("referral")));
   v1::Referral& referral = *need.mutable_referral();
   referral.set_sender(need.owner());
@@ -99,6 +107,16 @@ absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) 
 
 absl::Status AcceptReferral(Tx& tx, const v1::AcceptReferralRequest&, Need& need) {
   TakeOn(tx, need, tx.caller().subject);
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status DeclineReferral(Tx& tx, const v1::DeclineReferralRequest&, Need& need) {
+  // It is not theirs to read any more.
+  need.mutable_referral()->clear_receiver();
+  return ScheduleCheck(tx, need);
+}
+
+absl::Status UpholdNeed(Tx& tx, const v1::UpholdNeedRequest&, Need& need) {
   return ScheduleCheck(tx, need);
 }
 

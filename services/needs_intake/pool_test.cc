@@ -233,7 +233,7 @@ TEST_CASE("a declined offer leaves the need with its sender", "[pool][E8][refer]
   need = village.Do<v1::DeclineReferralRequest>(need, village.colleague);
   CHECK(need.state() == Need::IN_HANDLING);
   CHECK(need.owner() == "worker/wang");
-  CHECK(village.Why<v1::AcceptReferralRequest>(need, village.colleague) == "STATE");
+  CHECK(village.Why<v1::AcceptReferralRequest>(need, village.colleague) == "SCOPE");
 }
 
 TEST_CASE("an offer that nobody answers expires by the clock and goes back to its sender",

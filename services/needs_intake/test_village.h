@@ -71,35 +71,57 @@ struct Village {
     return Register(li, [](Need&) {});
   }
 
-  // A verb on a need; what it must carry and `fill` leaves out is filled in.
-  template <typename Q, typename F>
-  absl::StatusOr<Need> Try(const Need& need, const Caller& who, F fill) {
+  // A mandate of the resident's for everything, in force.
+  v1::Mandate Mandated(const Caller& principal) {
+    v1::CreateMandateRequest request;
+    v1::Mandate& mandate = *request.mutable_mandate();
+    mandate.set_principal(principal.subject);
+    mandate.set_agent(agent.subject);
+    mandate.set_relation(v1::Mandate::VILLAGE_AGENT);
+    mandate.set_division(kCommunity);
+    mandate.set_all_items(true);
+    Stamp(mandate.mutable_end_time(), rig.clock.Now() + absl::Hours(24 * 20));
+    return Do<v1::ActivateMandateRequest>(Make<v1::Mandate>(request, principal), principal);
+  }
+
+  // Asks for something that must be granted.
+  template <typename M, typename Q>
+  M Make(const Q& request, const Caller& who) {
+    auto made = rig.Ask<M>(request, who);
+    INFO(made.status());
+    REQUIRE(made.ok());
+    return *std::move(made);
+  }
+
+  // A verb on a resource; what it must carry and `fill` leaves out is filled in.
+  template <typename Q, typename M, typename F>
+  absl::StatusOr<M> Try(const M& resource, const Caller& who, F fill) {
     Q request;
-    request.set_name(need.name());
+    request.set_name(resource.name());
     fill(request);
     FillRequired(request);
-    return rig.Ask<Need>(request, who);
+    return rig.Ask<M>(request, who);
   }
-  template <typename Q, typename F>
-  Need Do(const Need& need, const Caller& who, F fill) {
-    auto changed = Try<Q>(need, who, fill);
+  template <typename Q, typename M, typename F>
+  M Do(const M& resource, const Caller& who, F fill) {
+    auto changed = Try<Q>(resource, who, fill);
     INFO(changed.status());
     REQUIRE(changed.ok());
     return *std::move(changed);
   }
-  template <typename Q>
-  Need Do(const Need& need, const Caller& who) {
-    return Do<Q>(need, who, [](Q&) {});
+  template <typename Q, typename M>
+  M Do(const M& resource, const Caller& who) {
+    return Do<Q>(resource, who, [](Q&) {});
   }
   // The reason of the refusal; "done" where there was none.
-  template <typename Q, typename F>
-  std::string Why(const Need& need, const Caller& who, F fill) {
-    auto changed = Try<Q>(need, who, fill);
+  template <typename Q, typename M, typename F>
+  std::string Why(const M& resource, const Caller& who, F fill) {
+    auto changed = Try<Q>(resource, who, fill);
     return changed.ok() ? "done" : ReasonOf(changed.status());
   }
-  template <typename Q>
-  std::string Why(const Need& need, const Caller& who) {
-    return Why<Q>(need, who, [](Q&) {});
+  template <typename Q, typename M>
+  std::string Why(const M& resource, const Caller& who) {
+    return Why<Q>(resource, who, [](Q&) {});
   }
 
   Need Get(const Need& need) {
@@ -116,9 +138,8 @@ struct Village {
   Need InHandling() { return Do<v1::StartNeedRequest>(Claimed(), worker); }
   Need Answered() { return Do<v1::AnswerNeedRequest>(InHandling(), worker); }
   Need Solved(const Need& need) {
-    return Do<v1::RecordCallbackRequest>(need, li, [](auto& q) {
-      q.mutable_callback()->set_solved(true);
-    });
+    return Do<v1::RecordCallbackRequest>(need, li,
+                                         [](auto& q) { q.mutable_callback()->set_solved(true); });
   }
   Need Unsolved(const Need& need) { return Do<v1::RecordCallbackRequest>(need, li); }
   Need Closed() { return Do<v1::CloseNeedRequest>(Solved(Answered()), worker); }

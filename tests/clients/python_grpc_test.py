@@ -28,7 +28,7 @@ def setUpModule():
     from grpc.reflection.v1alpha import reflection_pb2 as refl_pb
     from grpc.reflection.v1alpha import reflection_pb2_grpc as refl_stub
     from linjuli.changes.v1 import changes_pb2 as log_pb, changes_pb2_grpc as log_stub
-    from linjuli.needs_intake.v1 import needs_intake_pb2 as pb, needs_intake_pb2_grpc as stub_of
+    from linjuli.needs_intake.v1 import need_pb2 as pb, needs_intake_pb2_grpc as stub_of
 
 
 class ClientInPython(unittest.TestCase):

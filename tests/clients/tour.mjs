@@ -2,7 +2,8 @@
 // Runs in Node.js and in browsers alike.
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { ErrorInfoSchema, LocalizedMessageSchema } from "./generated/google/rpc/error_details_pb.js";
-import { CollectionMethod, Need_State, NeedsIntake } from "./generated/linjuli/needs_intake/v1/needs_intake_pb.js";
+import { CollectionMethod, Need_State } from "./generated/linjuli/needs_intake/v1/need_pb.js";
+import { NeedsIntake } from "./generated/linjuli/needs_intake/v1/needs_intake_pb.js";
 
 const DIVISION = "331082001001";
 const PATIENCE = 20_000;

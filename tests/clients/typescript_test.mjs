@@ -15,7 +15,8 @@ import grpc from "@grpc/grpc-js";
 import { chromium } from "playwright-core";
 import { bearer, check, tour } from "./tour.mjs";
 import { Changes } from "./generated/linjuli/changes/v1/changes_pb.js";
-import { CollectionMethod, Need_State, NeedsIntake } from "./generated/linjuli/needs_intake/v1/needs_intake_pb.js";
+import { CollectionMethod, Need_State } from "./generated/linjuli/needs_intake/v1/need_pb.js";
+import { NeedsIntake } from "./generated/linjuli/needs_intake/v1/needs_intake_pb.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "../..");

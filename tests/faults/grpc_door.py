@@ -564,7 +564,7 @@ def main():
         generate(stubs)
         global pb, stub_of, health_pb, health_stub
         from grpc.health.v1 import health_pb2 as health_pb, health_pb2_grpc as health_stub
-        from linjuli.needs_intake.v1 import needs_intake_pb2 as pb, needs_intake_pb2_grpc as stub_of
+        from linjuli.needs_intake.v1 import need_pb2 as pb, needs_intake_pb2_grpc as stub_of
         steps = {"frozen": frozen, "rolling": lambda house: rolling(house, options.restarts),
                  "flood": flood,
                  "abuse": lambda house: abuse(house, options.seconds, options.attack, False),
