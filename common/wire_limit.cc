@@ -17,6 +17,8 @@ using google::protobuf::FieldDescriptor;
 // What is shorter has too few entries to matter.
 constexpr size_t kShort = 4096;
 constexpr size_t kMostUnsaid = 10'000;
+// Of a field that is no list the last counts; that it comes twice is a matter of merged messages.
+constexpr size_t kMostSingle = 1000;
 // As deep as protobuf parses.
 constexpr int kMostDepth = 100;
 
@@ -38,54 +40,75 @@ bool Skip(absl::string_view& bytes, uint64_t count) {
   return true;
 }
 
-// The field whose list is too long; null where there is none, or where the bytes are no message.
-const FieldDescriptor* FindLong(const Descriptor& type, absl::string_view bytes, int depth) {
-  if (depth > kMostDepth) return nullptr;
-  std::vector<std::pair<const FieldDescriptor*, size_t>> counts;
-  const FieldDescriptor* field = nullptr;
+absl::Status IsGroup() {
+  return Refuse(absl::StatusCode::kInvalidArgument, "MALFORMED", "The bytes hold a group.");
+}
+
+absl::Status TooMany(const FieldDescriptor& field, size_t most) {
+  return Refuse(absl::StatusCode::kInvalidArgument, "TOO_MANY",
+                absl::StrCat(field.name(), " has more than ", most, " entries"),
+                {{"field", field.name()}});
+}
+
+// How often a field has come.
+struct Count {
+  const FieldDescriptor* field;
+  size_t most;
+  size_t seen = 0;
+};
+
+// OK also where the bytes are no message.
+absl::Status Look(const Descriptor& type, absl::string_view bytes, int depth) {
+  if (depth > kMostDepth) return absl::OkStatus();
+  std::vector<Count> counts;
+  // Of the last tag: fields of one number come one after the other, known or not.
+  uint64_t number = 0;
+  size_t place = 0;  // counts.size() where no such field is declared
   while (!bytes.empty()) {
     uint64_t tag, value;
-    if (!TakeVarint(bytes, tag)) return nullptr;
-    if (field == nullptr || field->number() != static_cast<int>(tag >> 3)) {
-      field = type.FindFieldByNumber(static_cast<int>(tag >> 3));
+    if (!TakeVarint(bytes, tag)) return absl::OkStatus();
+    if (number != tag >> 3) {
+      number = tag >> 3;
+      const FieldDescriptor* field = type.FindFieldByNumber(static_cast<int>(number));
+      for (place = 0; place < counts.size() && counts[place].field != field;) ++place;
+      if (place == counts.size() && field != nullptr) {
+        counts.push_back({field, field->is_repeated() ? MostItems(*field) : kMostSingle});
+      }
     }
-    if (field != nullptr && field->is_repeated()) {
-      size_t place = 0;
-      while (place < counts.size() && counts[place].first != field) ++place;
-      if (place == counts.size()) counts.emplace_back(field, 0);
-      if (++counts[place].second > MostItems(*field)) return field;
+    const FieldDescriptor* field = nullptr;
+    if (place < counts.size()) {
+      Count& count = counts[place];
+      if (++count.seen > count.most) return TooMany(*count.field, count.most);
+      field = count.field;
     }
     switch (tag & 7) {
       case 0:
-        if (!TakeVarint(bytes, value)) return nullptr;
+        if (!TakeVarint(bytes, value)) return absl::OkStatus();
         break;
       case 1:
-        if (!Skip(bytes, 8)) return nullptr;
+        if (!Skip(bytes, 8)) return absl::OkStatus();
         break;
       case 2: {
         absl::string_view inner = bytes;
-        if (!TakeVarint(inner, value)) return nullptr;
+        if (!TakeVarint(inner, value)) return absl::OkStatus();
         bytes = inner;
-        if (!Skip(bytes, value)) return nullptr;
+        if (!Skip(bytes, value)) return absl::OkStatus();
         if (field != nullptr && field->type() == FieldDescriptor::TYPE_MESSAGE) {
-          const FieldDescriptor* found =
-              FindLong(*field->message_type(), inner.substr(0, value), depth + 1);
-          if (found != nullptr) return found;
+          LJ_RETURN_IF_ERROR(Look(*field->message_type(), inner.substr(0, value), depth + 1));
         }
         break;
       }
       case 5:
-        if (!Skip(bytes, 4)) return nullptr;
+        if (!Skip(bytes, 4)) return absl::OkStatus();
         break;
       case 3:
       case 4:
-        break;  // A group, which no message of ours has: what is in it is looked at as if it had
-                // none.
+        return IsGroup();
       default:
-        return nullptr;
+        return absl::OkStatus();
     }
   }
-  return nullptr;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -97,11 +120,7 @@ size_t MostItems(const FieldDescriptor& field) {
 
 absl::Status CheckLists(const Descriptor& type, absl::string_view bytes) {
   if (bytes.size() < kShort) return absl::OkStatus();
-  const FieldDescriptor* field = FindLong(type, bytes, 0);
-  if (field == nullptr) return absl::OkStatus();
-  return Refuse(absl::StatusCode::kInvalidArgument, "TOO_MANY",
-                absl::StrCat(field->name(), " has more than ", MostItems(*field), " entries"),
-                {{"field", field->name()}});
+  return Look(type, bytes, 0);
 }
 
 }  // namespace linjuli

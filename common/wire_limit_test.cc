@@ -34,12 +34,36 @@ TEST_CASE("a list of as many entries as it may have passes, and of one more does
   CHECK(Reason(request.SerializeAsString()) == "TOO_MANY");
 }
 
-TEST_CASE("what hides a list does not hide it: unknown fields, groups, and numbers between",
+TEST_CASE("what hides a list does not hide it: unknown fields before it and between",
           "[common][R32]") {
   const std::string rows = Times(100'000, absl::string_view("\x0a\x00", 2));
   CHECK(Reason(rows) == "TOO_MANY");
-  CHECK(Reason("\xfb\x07" + rows) == "TOO_MANY");
+  CHECK(Reason(Times(5, "\xf8\x07\x01") + rows) == "TOO_MANY");
   CHECK(Reason(Times(100'000, absl::string_view("\xf8\x07\x01\x0a\x00", 5))) == "TOO_MANY");
+}
+
+TEST_CASE("groups are refused, known to nobody as they are", "[common][R32]") {
+  const std::string text = "\xfa\x07\x7f" + std::string(127, 'a');
+  CHECK(Reason(Times(50, text)) == "");
+  CHECK(Reason(Times(50, text) + "\xfb\x07\xfc\x07") == "MALFORMED");
+  CHECK(Reason(Times(50, text) + "\xfc\x07") == "MALFORMED");
+}
+
+TEST_CASE("a field that is no list comes a thousand times at most", "[common][R32]") {
+  // requests[0].ticket, again and again.
+  auto row = [](const std::string& inside) {
+    testing::v1::CreateTicketRequest request;
+    REQUIRE(request.GetDescriptor()->FindFieldByName("ticket") != nullptr);
+    int number = request.GetDescriptor()->FindFieldByName("ticket")->number();
+    REQUIRE(number < 16);
+    std::string tag(1, static_cast<char>(number << 3 | 2));
+    std::string many;
+    for (int i = 0; i < std::stoi(inside); ++i) many += tag + std::string("\x03\x9a\x3f\x00", 4);
+    return many;
+  };
+  const auto& type = *testing::v1::CreateTicketRequest::descriptor();
+  CHECK(ReasonOf(CheckLists(type, row("1000"))) == "");
+  CHECK(ReasonOf(CheckLists(type, row("1001"))) == "TOO_MANY");
 }
 
 TEST_CASE("what is no message is left to the parser", "[common][R32]") {

@@ -22,6 +22,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
+#include "common/grpc/watched_read.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -116,10 +117,15 @@ Acceptor::Acceptor(AcceptorOptions options)
                   .Name("linjuli_grpc_connections_refused_total")
                   .Help("gRPC connections closed at once, by the bound that they were above")
                   .Register(*options_.metrics);
+  cut_ = &prometheus::BuildCounter()
+              .Name("linjuli_grpc_connections_cut_total")
+              .Help("gRPC connections cut for what they sent, by the bound that they were above")
+              .Register(*options_.metrics);
 }
 
 Acceptor::~Acceptor() {
   Stop();
+  for (const auto& [connection, taken] : taken_) ForgetReads(connection, taken.inode);
   for (int file : {wake_, spare_}) {
     if (file >= 0) close(file);
   }
@@ -262,10 +268,9 @@ void Acceptor::Admit(int connection) {
   }
   int yes = 1;
   setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-  if (auto old = taken_.find(connection); old != taken_.end()) {
-    if (--by_peer_[old->second.peer] == 0) by_peer_.erase(old->second.peer);
-  }
+  if (auto old = taken_.find(connection); old != taken_.end()) Forget(connection, old->second);
   ++by_peer_[peer];
+  WatchReads(connection, status.st_ino, cut_);
   taken_[connection] = {status.st_ino, std::move(peer)};
   if (open_ != nullptr) open_->Set(static_cast<double>(taken_.size()));
   take_(connection);
@@ -295,10 +300,15 @@ void Acceptor::Forget(absl::Time now) {
       ++at;
       continue;
     }
-    if (--by_peer_[at->second.peer] == 0) by_peer_.erase(at->second.peer);
+    Forget(at->first, at->second);
     taken_.erase(at++);
   }
   if (open_ != nullptr) open_->Set(static_cast<double>(taken_.size()));
+}
+
+void Acceptor::Forget(int connection, const Taken& taken) {
+  if (--by_peer_[taken.peer] == 0) by_peer_.erase(taken.peer);
+  ForgetReads(connection, taken.inode);
 }
 
 }  // namespace linjuli

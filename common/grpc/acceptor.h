@@ -1,7 +1,8 @@
 // Takes connections in. gRPC 1.51 does it by itself, but once it has run out of files it never
 // accepts again (CVE-2023-4785), and it has no bound. Here connections are counted, as a whole and
 // for each peer; those above the bound are closed at once, and a spare file is kept for the day
-// when there is none left.
+// when there is none left. What a connection sends is watched (frame_watch.h), and one that is
+// above a bound there is cut.
 #ifndef LINJULI_COMMON_GRPC_ACCEPTOR_H_
 #define LINJULI_COMMON_GRPC_ACCEPTOR_H_
 
@@ -72,6 +73,7 @@ class Acceptor {
   void CountRefused(const char* why);
   // Forgets the connections that have been closed, not more often than pays.
   void Forget(absl::Time now);
+  void Forget(int connection, const Taken& taken);
 
   const AcceptorOptions options_;
   int max_connections_;
@@ -88,6 +90,7 @@ class Acceptor {
   absl::Time forgot_ = absl::InfinitePast();
   prometheus::Gauge* open_ = nullptr;
   prometheus::Family<prometheus::Counter>* refused_ = nullptr;
+  prometheus::Family<prometheus::Counter>* cut_ = nullptr;
   std::thread thread_;
 };
 

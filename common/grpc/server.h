@@ -8,9 +8,9 @@
 //
 // Limits: 256 KiB a request, 8 KiB of metadata, no compressed requests, 100 calls at a time on a
 // connection; connections as acceptor.h says, each closed after 5 minutes without a call, after 10
-// s without a word, and after an hour at most, when its calls have a minute to end. No port of it
-// may face an untrusted network: the transport is not encrypted, Debian's gRPC 1.51 gets no
-// security fixes, and it bounds neither streams that are reset at once nor headers that never end.
+// s without a word, and after an hour at most, when its calls have a minute to end; and cut where it
+// is above a bound of frame_watch.h, which gRPC itself has not. No port of it may face an untrusted
+// network: the transport is not encrypted, and Debian's gRPC 1.51 gets no security fixes.
 #ifndef LINJULI_COMMON_GRPC_SERVER_H_
 #define LINJULI_COMMON_GRPC_SERVER_H_
 

@@ -1,9 +1,14 @@
 #include "common/grpc/server.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <thread>
 
 #include "absl/synchronization/blocking_counter.h"
+#include "common/grpc/test_frames.h"
 #include "common/grpc/test_parts.h"
 #include "common/grpc/wire.h"
 #include "google/rpc/error_details.pb.h"
@@ -344,6 +349,92 @@ TEST_CASE("a token that no header can carry does not leave", "[grpc]") {
   call.token = "line\nbreak";
   auto status = Carry(channel, std::move(call)).status();
   CHECK(status.code() == absl::StatusCode::kUnauthenticated);
+}
+
+// A connection that says whatever it likes.
+class RawConnection {
+ public:
+  explicit RawConnection(const GrpcServer& server) {
+    file_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{.sin_family = AF_INET};
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    address.sin_port = htons(static_cast<uint16_t>(server.port()));
+    LJ_CHECK(connect(file_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  }
+  ~RawConnection() { close(file_); }
+  RawConnection(const RawConnection&) = delete;
+  RawConnection& operator=(const RawConnection&) = delete;
+
+  void Send(absl::string_view bytes) {
+    while (!bytes.empty()) {
+      ssize_t sent = send(file_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    }
+  }
+  // All that the server says until it hangs up.
+  std::string ReadAll() {
+    std::string all;
+    char bytes[4096];
+    for (ssize_t got; (got = recv(file_, bytes, sizeof(bytes), 0)) > 0;) {
+      all.append(bytes, static_cast<size_t>(got));
+    }
+    return all;
+  }
+
+ private:
+  int file_;
+};
+
+// POST http:/linjuli.testing.v1.Tickets/CreateTicket, as HPACK says it without a table.
+std::string CreateTicketHeaders() {
+  auto field = [](absl::string_view name, absl::string_view value) {
+    return absl::StrCat(absl::string_view("\0", 1), std::string(1, static_cast<char>(name.size())),
+                        name, std::string(1, static_cast<char>(value.size())), value);
+  };
+  return field(":method", "POST") + field(":scheme", "http") + field(":path", kCreateTicket) +
+         field(":authority", "a") + field("te", "trailers") +
+         field("content-type", "application/grpc");
+}
+
+TEST_CASE("a connection that resets all that it opens is cut, and others go on", "[grpc][R28]") {
+  FunctionBackend backend([](Call call, Done done) { done(TicketWith(TextOf(call))); });
+  prometheus::Registry registry;
+  auto options = TicketsBy(&backend);
+  options.metrics = &registry;
+  auto server = StartOrFail(options);
+  grpc::ClientContext before;
+  REQUIRE(CarryBytes(*server, kCreateTicket, "", before).ok());
+
+  RawConnection hasty(*server);
+  hasty.Send(kPreface + Frame(kSettings, 0, 0, "") + Frame(kSettings, kAck, 0, ""));
+  for (uint32_t stream = 1; stream < 1001; stream += 2) {
+    hasty.Send(Frame(kHeaders, kEndHeaders, stream, CreateTicketHeaders()) +
+               Frame(kReset, 0, stream, std::string(4, '\0')));
+  }
+  hasty.ReadAll();  // Ends.
+  double cut = 0;
+  for (const auto& family : registry.Collect()) {
+    if (family.name != "linjuli_grpc_connections_cut_total") continue;
+    for (const auto& metric : family.metric) {
+      CHECK(metric.label.at(0).value == "resets");
+      cut += metric.counter.value;
+    }
+  }
+  CHECK(cut == 1);
+  grpc::ClientContext after;
+  CHECK(CarryBytes(*server, kCreateTicket, "", after).ok());
+}
+
+TEST_CASE("a connection that is cut is told why", "[grpc][R28]") {
+  FunctionBackend backend([](Call call, Done done) { done(TicketWith(TextOf(call))); });
+  auto server = StartOrFail(TicketsBy(&backend));
+  RawConnection talker(*server);
+  talker.Send(kPreface + Frame(kSettings, 0, 0, "") + Frame(kHeaders, 0, 1, CreateTicketHeaders()));
+  // No more than it takes: what a server has not read when it closes takes its last words away.
+  for (int i = 0; i < 4; ++i) talker.Send(Frame(kContinuation, 0, 1, std::string(16'384, 'h')));
+  std::string said = talker.ReadAll();
+  CHECK_THAT(said, Catch::EndsWith("too much: header"));
 }
 
 }  // namespace

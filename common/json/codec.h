@@ -7,15 +7,15 @@
 //
 // Errors are INVALID_ARGUMENT and tell the client what to mend. Their reasons:
 //   JSON                not JSON: line, column and what is wrong there
-//   JSON_SIZE           longer than the limit
+//   JSON_SIZE           longer than the limit, or a string in it
 //   JSON_DEPTH          nested deeper than the limit
 //   JSON_TYPE           the field wants another type or form
 //   JSON_ENUM           the enum has no such value; the sentence lists those it has
 //   JSON_RANGE          the number, time or duration is out of range
 //   JSON_DUPLICATE      the key comes twice, or two members of a oneof are set
-//   TOO_MANY            the list has more entries than the field may have
-//   JSON_UNKNOWN_FIELD  the message has no such field (ParseJson)
-//   UNKNOWN_FIELD       the message has no such field (SetField)
+//   TOO_MANY            the list has more entries than the field may have, or the text too many
+//   values JSON_UNKNOWN_FIELD  the message has no such field (ParseJson) UNKNOWN_FIELD       the
+//   message has no such field (SetField)
 // A refused field is named by its path as the client wrote it: need.photos[2].fileName,
 // labels["colour"].
 #ifndef LINJULI_COMMON_JSON_CODEC_H_
@@ -32,7 +32,10 @@ namespace linjuli {
 
 struct JsonLimits {
   size_t max_bytes = 1 << 20;
-  int max_depth = 32;  // objects and lists within each other; above 100 counts as 100
+  int max_depth = 32;          // objects and lists within each other; above 100 counts as 100
+  // As long as a whole message may be on the gRPC port.
+  size_t max_string = 256 << 10;
+  size_t max_values = 65'536;  // of texts above 64 KiB; shorter ones cannot have as many
 };
 
 // Replaces `out` by what `text` says; after an error `out` holds a part and is to be thrown away.

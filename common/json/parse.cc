@@ -303,6 +303,7 @@ absl::Status ParseJson(absl::string_view text, google::protobuf::Message& out,
   }
   const int max_depth = std::min(limits.max_depth, json::kDeepest);
   if (text.size() > json::kKeptText) {
+    LJ_RETURN_IF_ERROR(json::CheckShape(text, max_depth, limits.max_values, limits.max_string));
     simdjson::dom::parser parser;
     json::Prepare(parser, text.size());
     return json::Read(parser, text, max_depth, out);

@@ -309,8 +309,9 @@ TEST_CASE("what JSON or the proto does not allow is refused and named", "[json]"
       // Too deep.
       {Nested(33), "JSON_DEPTH", "is nested deeper than 32"},
       {R"({"inner":)" + std::string(99, '[') + std::string(99, ']') + "}", "JSON_TYPE", "inner"},
-      {std::string(200 << 10, '['), "JSON_DEPTH", "nested deeper than 100"},
-      {R"({"inner":)" + std::string(200 << 10, '[') + "}", "JSON_DEPTH", "nested deeper than 100"},
+      {std::string(1000, '['), "JSON_DEPTH", "nested deeper than 100"},
+      {std::string(200 << 10, '['), "JSON_DEPTH", "nested deeper than 32"},
+      {R"({"inner":)" + std::string(200 << 10, '[') + "}", "JSON_DEPTH", "nested deeper than 32"},
   };
   for (const auto& [text, reason, in_message] : cases) {
     CAPTURE(text.substr(0, 200));
@@ -334,12 +335,71 @@ TEST_CASE("the limits are the caller's", "[json]") {
   CHECK(ReasonOf(ParseJson(std::string((1 << 20) + 1, ' '), message)) == "JSON_SIZE");
 }
 
+// {"aString":"TEXT","int32s":[1,1,…]}, with so many commas.
+std::string WithCommas(size_t commas, absl::string_view text) {
+  std::string json = absl::StrCat(R"({"aString":")", text, R"(","int32s":[1)");
+  for (size_t i = 1; i < commas; ++i) json += ",1";
+  return json + "]}";
+}
+
+TEST_CASE("a long text may have so many values, and no more", "[json][R32]") {
+  JsonCases message;
+  // More entries than the list may have: nothing is wrong with the text.
+  CHECK_THAT(std::string(ParseJson(WithCommas(65'536, ""), message).message()),
+             Catch::Contains("int32s has more than"));
+  auto status = ParseJson(WithCommas(65'537, ""), message);
+  CHECK(ReasonOf(status) == "TOO_MANY");
+  CHECK_THAT(std::string(status.message()), Catch::Contains("more than 65536 values"));
+  CHECK(ReasonOf(ParseJson(WithCommas(40'000, ""), message, {.max_values = 39'999})) == "TOO_MANY");
+}
+
+TEST_CASE("a string may have so many bytes, and no more", "[json][R32]") {
+  JsonCases message;
+  auto parse = [&](const std::string& text) {
+    return ParseJson(absl::StrCat(R"({"aString":")", text, R"("})"), message);
+  };
+  CHECK(parse(std::string(256 << 10, 'x')).ok());
+  CHECK(ReasonOf(parse(std::string((256 << 10) + 1, 'x'))) == "JSON_SIZE");
+  std::string open(300 << 10, 'x');
+  CHECK(ReasonOf(ParseJson("\"" + open, message)) == "JSON_SIZE");
+}
+
+TEST_CASE("what stands in the strings of a long text is no bracket and no comma", "[json][R32]") {
+  for (std::string piece : {",", "[", "{", R"(\",)", R"(\\)", R"(\\\"[)"}) {
+    CAPTURE(piece);
+    std::string text;
+    while (text.size() < 200'000) text += piece;
+    JsonCases message;
+    REQUIRE(ParseJson(absl::StrCat(R"({"aString":")", text, R"("})"), message).ok());
+    // Behind it they are again.
+    CHECK(ReasonOf(ParseJson(
+              absl::StrCat(R"({"aString":")", text, R"(","inner":)", std::string(40, '[')),
+              message)) == "JSON_DEPTH");
+  }
+}
+
+TEST_CASE("of a number without end, no more is looked at than tells that it is one",
+          "[json][R32]") {
+  JsonCases message;
+  for (const char* begin : {"", "-", "1.", "1e"}) {
+    CAPTURE(begin);
+    std::string number = begin + std::string(900'000, '9');
+    auto status = ParseJson(absl::StrCat(R"({"anInt32":)", number, "}"), message);
+    CHECK(ReasonOf(status) == "JSON_RANGE");
+    CHECK_THAT(std::string(status.message()), Catch::Contains("line 1, column 12"));
+  }
+  auto status = ParseJson(R"({"anInt32":-)" + std::string(900'000, '0') + "}", message);
+  CHECK_THAT(std::string(status.message()),
+             Catch::Contains("line 1, column 13: numbers have no leading zeros"));
+}
+
 TEST_CASE("texts of any length are read, one after the other", "[json]") {
   for (size_t length : {0, 1, 31, 32, 33, 63, 64, 65, 4095, 70000, 1000000, 12, 70000, 5}) {
     CAPTURE(length);
     JsonCases message;
     const std::string value(length, 'x');
-    auto status = ParseJson(absl::StrCat(R"({"aString":")", value, R"("})"), message);
+    auto status = ParseJson(absl::StrCat(R"({"aString":")", value, R"("})"), message,
+                            {.max_string = 1'000'000});
     REQUIRE(status.ok());
     CHECK(message.a_string() == value);
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -15,6 +16,9 @@
 namespace linjuli::json {
 namespace {
 
+// Nobody means the digits beyond; to look at them all is all that they are sent for.
+constexpr size_t kLongestNumber = 1000;
+
 class Scanner {
  public:
   Scanner(absl::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
@@ -26,14 +30,13 @@ class Scanner {
       Fault("nothing may follow the value");
     }
     if (sentence_.empty()) return absl::OkStatus();
-    int line = 1, column = 1;
-    for (char c : text_.substr(0, at_)) {
-      if (c == '\n') {
-        ++line;
-        column = 1;
-      } else if ((c & 0xC0) != 0x80) {
-        ++column;
-      }
+    // By hand, as Space and SkipPlain go: a text may be long, and a debug build calls iterators.
+    size_t line = 1, column = 1;
+    for (const char *at = text_.data(), *const end = at + at_; at < end; ++at) {
+      column += (*at & 0xC0) != 0x80;
+      if (*at != '\n') continue;
+      ++line;
+      column = 1;
     }
     return Refuse(absl::StatusCode::kInvalidArgument, reason_,
                   absl::StrCat("line ", line, ", column ", column, ": ", sentence_),
@@ -48,10 +51,10 @@ class Scanner {
   }
 
   bool Space() {
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c != ' ' && c != '\n' && c != '\r' && c != '\t') break;
-    }
+    const char* at = text_.data() + at_;
+    const char* const end = text_.data() + text_.size();
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+    at_ = static_cast<size_t>(at - text_.data());
     return true;
   }
   // The next character that is not space; 0 at the end, where no rule expects a NUL.
@@ -108,6 +111,8 @@ class Scanner {
 
   bool String() {
     for (++at_; at_ < text_.size();) {
+      SkipPlain();
+      if (at_ == text_.size()) break;
       const char c = text_[at_];
       if (c == '"') return ++at_;
       if (static_cast<unsigned char>(c) < 0x20) {
@@ -117,12 +122,20 @@ class Scanner {
         if (!Escape()) return false;
       } else {
         // One sequence is four bytes at most.
-        const size_t valid = static_cast<unsigned char>(c) < 0x80 ? 1 : Sequence();
+        const size_t valid = Sequence();
         if (valid == 0) return Fault("not UTF-8");
         at_ += valid;
       }
     }
     return Fault("a string is not closed");
+  }
+
+  // What of a string is ASCII and itself.
+  void SkipPlain() {
+    const char* at = text_.data() + at_;
+    const char* const end = text_.data() + text_.size();
+    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') ++at;  // char is signed
+    at_ = static_cast<size_t>(at - text_.data());
   }
 
   size_t Sequence() const {
@@ -163,9 +176,12 @@ class Scanner {
     return absl::SimpleHexAtoi(escape.substr(2), &unit);
   }
 
+  bool IsDigit(size_t at) const {
+    return at < text_.size() && absl::ascii_isdigit(static_cast<unsigned char>(text_[at]));
+  }
   bool Digits() {
     const size_t from = at_;
-    while (at_ < text_.size() && absl::ascii_isdigit(static_cast<unsigned char>(text_[at_]))) ++at_;
+    while (IsDigit(at_) && at_ - from <= kLongestNumber) ++at_;
     return at_ > from;
   }
 
@@ -173,13 +189,10 @@ class Scanner {
     const size_t from = at_;
     bool whole = true;
     if (text_[at_] == '-') ++at_;
-    const bool zero = at_ < text_.size() && text_[at_] == '0';
-    const size_t digits = at_;
-    if (!Digits()) return Fault("digits must follow the minus");
-    if (zero && at_ > digits + 1) {
-      at_ = digits;
+    if (IsDigit(at_) && text_[at_] == '0' && IsDigit(at_ + 1)) {
       return Fault("numbers have no leading zeros");
     }
+    if (!Digits()) return Fault("digits must follow the minus");
     if (at_ < text_.size() && text_[at_] == '.') {
       whole = false;
       ++at_;
@@ -191,11 +204,13 @@ class Scanner {
       if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
       if (!Digits()) return Fault("digits must follow the exponent sign");
     }
-    const std::string number(text_.substr(from, at_ - from));
+    const bool is_short = at_ - from <= kLongestNumber;
+    const std::string number(text_.substr(from, is_short ? at_ - from : 0));
     int64_t i;
     uint64_t u;
-    const bool held = whole ? absl::SimpleAtoi(number, &i) || absl::SimpleAtoi(number, &u)
-                            : std::isfinite(std::strtod(number.c_str(), nullptr));
+    const bool held = !is_short ? false
+                      : whole   ? absl::SimpleAtoi(number, &i) || absl::SimpleAtoi(number, &u)
+                                : std::isfinite(std::strtod(number.c_str(), nullptr));
     if (held) return true;
     at_ = from;
     return Fault("the number is too large", "JSON_RANGE");
@@ -218,10 +233,67 @@ class Scanner {
   std::string sentence_, reason_;
 };
 
+// The quote that ends the string which the one at `at` begins, or `end`.
+const char* EndOfString(const char* at, const char* end) {
+  const char* const begin = at + 1;
+  for (const char* from = begin; from < end;) {
+    const char* quote =
+        static_cast<const char*>(std::memchr(from, '"', static_cast<size_t>(end - from)));
+    if (quote == nullptr) return end;
+    const char* escape = quote;
+    while (escape > from && escape[-1] == '\\') --escape;
+    if ((quote - escape) % 2 == 0) return quote;
+    from = quote + 1;
+  }
+  return end;
+}
+
 }  // namespace
 
 absl::Status FindSyntaxFault(absl::string_view text, int max_depth) {
   return Scanner(text, max_depth).Scan();
+}
+
+absl::Status CheckShape(absl::string_view text, int max_depth, size_t most_commas,
+                        size_t longest_string) {
+  int depth = 0;
+  size_t commas = 0, word = 0;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at < end; ++at) {
+    switch (*at) {
+      case '[':
+      case '{':
+        if (++depth <= max_depth) break;
+        return Refuse(absl::StatusCode::kInvalidArgument, "JSON_DEPTH",
+                      absl::StrCat("the request is nested deeper than ", max_depth));
+      case ']':
+      case '}':
+        --depth;
+        break;
+      case ',':
+        if (++commas <= most_commas) break;
+        return Refuse(absl::StatusCode::kInvalidArgument, "TOO_MANY",
+                      absl::StrCat("the request has more than ", most_commas, " values"));
+      case '"': {
+        const char* const begin = at;
+        at = EndOfString(at, end);
+        if (static_cast<size_t>(at - begin) <= longest_string + 1) break;
+        return Refuse(absl::StatusCode::kInvalidArgument, "JSON_SIZE",
+                      absl::StrCat("a string is longer than ", longest_string, " bytes"));
+      }
+      case ' ':
+      case '\n':
+      case '\r':
+      case '\t':
+      case ':':
+        break;
+      default:
+        if (++word > kLongestNumber) return FindSyntaxFault(text, max_depth);
+        continue;
+    }
+    word = 0;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace linjuli::json

@@ -63,13 +63,16 @@ absl::Duration Patience(Priority::Level level, absl::string_view caller, absl::D
   return kOverload * least * (1 + place);
 }
 
-absl::Status Admit(absl::Duration wait, Priority::Level level, absl::string_view caller,
-                   absl::Duration now) {
-  if (wait < kOverload / 4 || wait <= Patience(level, caller, now)) return absl::OkStatus();
-  // Made once: this is what is said most when there is the least time for it.
+const absl::Status& TooBusy() {
   static const auto* const refusal = new absl::Status(
       Overloaded("there is more to do than can be done now; try again when it is said"));
   return *refusal;
+}
+
+absl::Status Admit(absl::Duration wait, Priority::Level level, absl::string_view caller,
+                   absl::Duration now) {
+  if (wait < kOverload / 4 || wait <= Patience(level, caller, now)) return absl::OkStatus();
+  return TooBusy();
 }
 
 }  // namespace linjuli

@@ -46,7 +46,9 @@ inline constexpr absl::Duration kOverload = absl::Milliseconds(20);
 // drawn again every hour.
 absl::Duration Patience(Priority::Level level, absl::string_view caller, absl::Duration now);
 
-// RESOURCE_EXHAUSTED, reason OVERLOADED, where the queue waits longer than that.
+// RESOURCE_EXHAUSTED, reason OVERLOADED, where the queue waits longer than that; always the same
+// one, so that doors can keep it encoded.
+const absl::Status& TooBusy();
 absl::Status Admit(absl::Duration wait, Priority::Level level, absl::string_view caller,
                    absl::Duration now);
 

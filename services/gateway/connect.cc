@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 #include "common/json/codec.h"
+#include "common/rpc/priority.h"
 #include "common/status.h"
 #include "services/gateway/call_fields.h"
 #include "services/gateway/http_error.h"
@@ -202,7 +203,13 @@ void ConnectDoor::Handle(const HttpRequest& request, HttpRespond respond) {
   method->backend->Start(std::move(read->call), std::move(done));
 }
 
+ConnectDoor::ConnectDoor(const RpcMethods* methods, LocalizeError localize, Clock* clock)
+    : methods_(methods), localize_(std::move(localize)), clock_(clock) {
+  busy_ = EncodeError(TooBusy());
+}
+
 HttpResponse ConnectDoor::EncodeError(absl::Status status) const {
+  if (busy_.has_value() && status == TooBusy()) return busy_->Again();
   if (localize_ != nullptr) localize_(status);
   HttpResponse response = ErrorHead(status);
   if (response.code == 415) {

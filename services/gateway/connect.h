@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/types/optional.h"
 #include "common/clock.h"
 #include "services/gateway/http_message.h"
 #include "services/gateway/rest.h"
@@ -29,8 +30,7 @@ namespace linjuli {
 class ConnectDoor : public Door {
  public:
   // `localize` may be null. The methods outlive this.
-  ConnectDoor(const RpcMethods* methods, LocalizeError localize, Clock* clock)
-      : methods_(methods), localize_(std::move(localize)), clock_(clock) {}
+  ConnectDoor(const RpcMethods* methods, LocalizeError localize, Clock* clock);
 
   bool Takes(const HttpRequest& request) const override {
     return methods_->Find(request.path) != nullptr;
@@ -43,6 +43,7 @@ class ConnectDoor : public Door {
   const RpcMethods* const methods_;
   const LocalizeError localize_;
   Clock* const clock_;
+  absl::optional<HttpResponse> busy_;  // TooBusy(), encoded
 };
 
 }  // namespace linjuli

@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "linjuli/changes/v1/changes.pb.h"
 #include "services/gateway/call_fields.h"
+#include "services/gateway/grpc_web.h"
 #include "services/gateway/http_error.h"
 #include "services/gateway/rest_request.h"
 
@@ -20,6 +21,8 @@ namespace linjuli {
 namespace {
 
 using changes::v1::Change;
+using changes::v1::FollowChangesRequest;
+using changes::v1::FollowChangesResponse;
 using changes::v1::ListChangesRequest;
 using changes::v1::ListChangesResponse;
 using changes::v1::ListHistoryRequest;
@@ -33,8 +36,8 @@ constexpr char kBeat[] = ":\n\n";
 
 absl::Status Expired() {
   return Refuse(absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
-                "the log was restored since this place was given; begin without Last-Event-ID and "
-                "read everything again");
+                "the log was restored since this place was given; begin anew, without Last-Event-ID "
+                "or epoch, and read everything again");
 }
 
 void AppendChange(absl::string_view id, const Change& change, std::string& out) {
@@ -43,20 +46,37 @@ void AppendChange(absl::string_view id, const Change& change, std::string& out) 
   out += "\n\n";
 }
 
-// What a stream asks for next, and where it stands. Used by one thread at a time.
-class Tail {
+}  // namespace
+
+// What a stream asks for next, where it stands, and how it is told: as events, where nothing else
+// is said. Used by one thread at a time.
+class LiveTail {
  public:
-  virtual ~Tail() = default;
+  virtual ~LiveTail() = default;
   virtual std::unique_ptr<Message> Ask() const = 0;
-  // The answer's changes as events.
+  // The answer's changes as they are told; empty where there are none.
   virtual absl::StatusOr<std::string> Take(const Message& answer) = 0;
+
+  virtual const char* media_type() const { return "text/event-stream"; }
+  virtual std::string Opening() const { return kOpening; }
+  // That the stream lives.
+  virtual std::string Beat() const { return kBeat; }
+  // `expired`: what was told before is of no use any more.
+  virtual std::string End(const absl::Status& status, bool expired) const {
+    return absl::StrCat(expired ? "id:\n" : "",
+                        "event: end\ndata: ", ErrorBody(status, HttpCodeOf(status.code())), "\n\n");
+  }
+  // The answer where there is no stream.
+  virtual HttpResponse Refusal(const absl::Status& status) const { return ErrorResponse(status); }
 };
 
+namespace {
+
 // A place is "EPOCH.SEQUENCE".
-class ChangesTail : public Tail {
+class ChangesTail : public LiveTail {
  public:
-  static absl::StatusOr<std::unique_ptr<Tail>> From(const ListChangesRequest& request,
-                                                    absl::optional<absl::string_view> last_id) {
+  static absl::StatusOr<std::unique_ptr<LiveTail>> From(const ListChangesRequest& request,
+                                                        absl::optional<absl::string_view> last_id) {
     auto tail = std::make_unique<ChangesTail>();
     tail->request_ = request;
     if (last_id.has_value() && !last_id->empty()) {
@@ -71,7 +91,7 @@ class ChangesTail : public Tail {
       tail->request_.set_after_sequence(sequence);
     }
     tail->request_.set_page_size(kPage);
-    tail->proven_ = tail->request_.after_sequence() == 0;
+    tail->Prove();
     return tail;
   }
 
@@ -85,24 +105,74 @@ class ChangesTail : public Tail {
   absl::StatusOr<std::string> Take(const Message& answer) override {
     const auto& page = dynamic_cast<const ListChangesResponse&>(answer);
     if (!proven_ && page.changes().empty()) return Expired();
+    std::string told = Tell(page);
+    proven_ = true;
+    request_.set_epoch(page.epoch());
+    if (!page.changes().empty()) request_.set_after_sequence(page.changes().rbegin()->sequence());
+    return told;
+  }
+
+ protected:
+  // The beginning is in every log.
+  void Prove() { proven_ = request_.after_sequence() == 0; }
+  // Those of the page that are behind the place.
+  virtual std::string Tell(const ListChangesResponse& page) const {
     std::string events;
     for (const Change& change : page.changes()) {
       if (change.sequence() <= request_.after_sequence()) continue;
       AppendChange(absl::StrCat(page.epoch(), ".", change.sequence()), change, events);
     }
-    proven_ = true;
-    request_.set_epoch(page.epoch());
-    if (!page.changes().empty()) request_.set_after_sequence(page.changes().rbegin()->sequence());
     return events;
   }
 
- private:
   ListChangesRequest request_;
+
+ private:
   bool proven_ = false;
 };
 
+// The same log, as FollowChanges tells it over gRPC-Web.
+class FollowTail : public ChangesTail {
+ public:
+  FollowTail(const FollowChangesRequest& request, bool text) : text_(text) {
+    request_.set_service(request.service());
+    request_.set_epoch(request.epoch());
+    request_.set_after_sequence(request.after_sequence());
+    request_.set_page_size(kPage);
+    Prove();
+  }
+
+  const char* media_type() const override { return GrpcWebMediaType(text_); }
+  std::string Opening() const override { return ""; }
+  std::string Beat() const override {
+    FollowChangesResponse response;
+    response.set_epoch(request_.epoch());
+    return GrpcWebMessage(response.SerializeAsString(), text_);
+  }
+  std::string End(const absl::Status& status, bool) const override {
+    return GrpcWebTrailers(status, text_);
+  }
+  HttpResponse Refusal(const absl::Status& status) const override {
+    return GrpcWebError(status, text_);
+  }
+
+ protected:
+  std::string Tell(const ListChangesResponse& page) const override {
+    FollowChangesResponse response;
+    response.set_epoch(page.epoch());
+    for (const Change& change : page.changes()) {
+      if (change.sequence() > request_.after_sequence()) *response.add_changes() = change;
+    }
+    if (response.changes().empty()) return "";
+    return GrpcWebMessage(response.SerializeAsString(), text_);
+  }
+
+ private:
+  const bool text_;
+};
+
 // A place is a page token. One change at a time, so that each has its own.
-class HistoryTail : public Tail {
+class HistoryTail : public LiveTail {
  public:
   HistoryTail(const ListHistoryRequest& request, absl::optional<absl::string_view> last_id)
       : request_(request) {
@@ -129,14 +199,21 @@ class HistoryTail : public Tail {
   ListHistoryRequest request_;
 };
 
-absl::StatusOr<std::unique_ptr<Tail>> TailOf(const Message& request,
-                                             absl::optional<absl::string_view> last_id) {
+absl::StatusOr<std::unique_ptr<LiveTail>> TailOf(const Message& request,
+                                                 absl::optional<absl::string_view> last_id) {
   if (const auto* changes = dynamic_cast<const ListChangesRequest*>(&request)) {
     return ChangesTail::From(*changes, last_id);
   }
   const auto* history = dynamic_cast<const ListHistoryRequest*>(&request);
   LJ_CHECK(history != nullptr);
   return std::make_unique<HistoryTail>(*history, last_id);
+}
+
+constexpr char kFollowPath[] = "/linjuli.changes.v1.Changes/FollowChanges";
+
+bool Follows(const HttpRequest& request) {
+  return request.verb == Verb::kPost && request.path == kFollowPath &&
+         GrpcWebIsText(request).has_value();
 }
 
 // One of some, as long as it lives.
@@ -158,7 +235,7 @@ class Slot {
 // happens on the connection's thread, one step after the other.
 class EventDoor::Stream : public std::enable_shared_from_this<Stream> {
  public:
-  Stream(EventDoor* door, std::unique_ptr<Slot> slot, std::unique_ptr<Tail> tail, Call call)
+  Stream(EventDoor* door, std::unique_ptr<Slot> slot, std::unique_ptr<LiveTail> tail, Call call)
       : door_(door),
         slot_(std::move(slot)),
         tail_(std::move(tail)),
@@ -226,20 +303,19 @@ class EventDoor::Stream : public std::enable_shared_from_this<Stream> {
     if (!events.ok()) {
       absl::Status status = events.status();
       if (door_->localize_ != nullptr) door_->localize_(status);
-      if (!open_ && !expired) return ErrorResponse(status);
+      if (!open_ && !expired) return tail_->Refusal(status);
       part.code = open_ ? 204 : 200;
-      absl::StrAppend(&part.body, open_ ? "" : kOpening, expired ? "id:\n" : "",
-                      "event: end\ndata: ", ErrorBody(status, HttpCodeOf(status.code())), "\n\n");
+      part.body = absl::StrCat(open_ ? "" : tail_->Opening(), tail_->End(status, expired));
     } else {
-      part.body = absl::StrCat(open_ ? "" : kOpening, *events);
+      part.body = absl::StrCat(open_ ? "" : tail_->Opening(), *events);
       idle_ = events->empty();
-      if (part.body.empty() && beats_ != seen_.beats) part.body = kBeat;
+      if (part.body.empty() && beats_ != seen_.beats) part.body = tail_->Beat();
       beats_ = seen_.beats;
       if (!open_) part.stream = std::make_unique<Hold>(shared_from_this());
     }
     if (!open_) {
       open_ = true;
-      part.content_type = "text/event-stream";
+      part.content_type = tail_->media_type();
       // Proxies that gather answers would keep events back.
       part.fields.emplace_back("X-Accel-Buffering", "no");
     }
@@ -263,7 +339,7 @@ class EventDoor::Stream : public std::enable_shared_from_this<Stream> {
 
   EventDoor* const door_;
   const std::unique_ptr<Slot> slot_;
-  const std::unique_ptr<Tail> tail_;
+  const std::unique_ptr<LiveTail> tail_;
   const google::protobuf::MethodDescriptor* const method_;
   const std::string token_;
   const std::string trace_;
@@ -289,12 +365,14 @@ EventDoor::EventDoor(RouteTable routes, Backend* changes, std::vector<ChangeSour
 EventDoor::~EventDoor() = default;
 
 bool EventDoor::Takes(const HttpRequest& request) const {
+  if (Follows(request)) return true;
   return request.verb == Verb::kGet && absl::StartsWith(request.path, "/v1/") &&
          absl::StrContains(request.Find("Accept").value_or(""), "text/event-stream") &&
          routes_.Match(request.verb, request.path).ok();
 }
 
 void EventDoor::Handle(const HttpRequest& request, HttpRespond respond) {
+  if (Follows(request)) return Follow(request, std::move(respond));
   auto refuse = [&](absl::Status status) {
     if (localize_ != nullptr) localize_(status);
     std::move(respond)(ErrorResponse(status));
@@ -305,13 +383,36 @@ void EventDoor::Handle(const HttpRequest& request, HttpRespond respond) {
   if (!call.ok()) return refuse(call.status());
   auto tail = TailOf(*call->request, request.Find("Last-Event-ID"));
   if (!tail.ok()) return refuse(tail.status());
+  Begin(*std::move(tail), *std::move(call), std::move(respond));
+}
+
+void EventDoor::Follow(const HttpRequest& request, HttpRespond respond) {
+  const auto* service = Change::descriptor()->file()->FindServiceByName("Changes");
+  bool text = GrpcWebIsText(request).value_or(false);
+  auto call = ReadGrpcWeb(request, {service->FindMethodByName("FollowChanges"), nullptr}, text,
+                          clock_->Now());
+  if (!call.ok()) {
+    absl::Status status = call.status();
+    if (localize_ != nullptr) localize_(status);
+    return std::move(respond)(GrpcWebError(status, text));
+  }
+  auto tail =
+      std::make_unique<FollowTail>(dynamic_cast<const FollowChangesRequest&>(*call->request), text);
+  // Which it is made of, and which the same people may ask for.
+  call->method = service->FindMethodByName("ListChanges");
+  Begin(std::move(tail), *std::move(call), std::move(respond));
+}
+
+void EventDoor::Begin(std::unique_ptr<LiveTail> tail, Call call, HttpRespond respond) {
   auto slot = std::make_unique<Slot>(open_);
   if (open_->load() > most_) {
-    return refuse(Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                         "too many follow the changes here; try again later"));
+    absl::Status status = Refuse(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                                 "too many follow the changes here; try again later");
+    if (localize_ != nullptr) localize_(status);
+    return std::move(respond)(tail->Refusal(status));
   }
   // Shared by the connection and by what the stream waits for, whichever ends last.
-  std::make_shared<Stream>(this, std::move(slot), *std::move(tail), *std::move(call))
+  std::make_shared<Stream>(this, std::move(slot), std::move(tail), std::move(call))
       ->Begin(std::move(respond));
 }
 

@@ -18,6 +18,10 @@
 //                        id: begin anew and read everything
 //   UNAVAILABLE, …       come again
 //
+// The log of a service comes over gRPC-Web, too: FollowChanges of linjuli.changes.v1.Changes, as
+// on the gRPC port. Where an event stream says that it lives, a message without changes comes. A
+// deadline is the client's to keep.
+//
 // It ends without one where the process drains, or a client takes no part for a minute. What is
 // wrong from the start is answered as on REST.
 #ifndef LINJULI_SERVICES_GATEWAY_EVENTS_H_
@@ -42,6 +46,8 @@ struct EventOptions {
   PulseOptions pulse;
 };
 
+class LiveTail;
+
 // Thread-safe.
 class EventDoor : public Door {
  public:
@@ -56,6 +62,9 @@ class EventDoor : public Door {
 
  private:
   class Stream;
+
+  void Follow(const HttpRequest& request, HttpRespond respond);
+  void Begin(std::unique_ptr<LiveTail> tail, Call call, HttpRespond respond);
 
   const RouteTable routes_;
   Backend* const changes_;

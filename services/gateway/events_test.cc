@@ -1,8 +1,12 @@
 #include "services/gateway/events.h"
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "catch2/catch.hpp"
+#include "linjuli/changes/v1/changes.pb.h"
+#include "linjuli/options.pb.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/test_client.h"
 #include "services/gateway/test_events.h"
@@ -10,6 +14,9 @@
 
 namespace linjuli {
 namespace {
+
+using changes::v1::FollowChangesRequest;
+using changes::v1::FollowChangesResponse;
 
 // Lets calls through to the service, until it is told to answer something else.
 class Gate : public Backend {
@@ -292,6 +299,153 @@ TEST_CASE("without the media type of events, and on other paths, answers are who
                                                  world.rig.Token(Resident()), "\r\n\r\n"));
   CHECK(whole.code == 200);
   CHECK_THAT(whole.body, Catch::StartsWith("{\"changes\":["));
+}
+
+// A follower over gRPC-Web.
+class Follower {
+ public:
+  Follower(World& world, const Caller& caller, const FollowChangesRequest& request,
+           bool text = false)
+      : client_(world.gateway->port()), text_(text) {
+    std::string bytes = request.SerializeAsString();
+    std::string body("\0\0\0\0", 4);
+    body += static_cast<char>(bytes.size());
+    body += bytes;
+    if (text) body = absl::Base64Escape(body);
+    client_.Send(absl::StrCat(
+        "POST /linjuli.changes.v1.Changes/FollowChanges HTTP/1.1\r\nHost: a\r\nContent-Type: ",
+        "application/grpc-web", text ? "-text" : "", "\r\nAuthorization: Bearer ",
+        world.rig.Token(caller), "\r\nContent-Length: ", body.size(), "\r\n\r\n", body));
+    head = client_.Receive();
+    Add(head.body);
+  }
+
+  // The next message that has changes: its states, "OPEN TAKEN". Of the end, its trailers.
+  std::string Next() {
+    while (true) {
+      while (bytes_.size() < 5 || bytes_.size() < 5 + Length()) {
+        std::string chunk = client_.Chunk();
+        if (chunk.empty()) return "";
+        Add(chunk);
+      }
+      std::string payload = bytes_.substr(5, Length());
+      bool trailers = (bytes_[0] & 0x80) != 0;
+      bytes_.erase(0, 5 + payload.size());
+      if (trailers) return payload;
+      FollowChangesResponse response;
+      REQUIRE(response.ParseFromString(payload));
+      epoch = response.epoch();
+      if (response.changes().empty()) {
+        ++beats;
+        continue;
+      }
+      std::vector<std::string> states;
+      for (const auto& change : response.changes()) states.push_back(change.state_after());
+      last = response.changes().rbegin()->sequence();
+      return absl::StrJoin(states, " ");
+    }
+  }
+
+  ClientResponse head;
+  std::string epoch;
+  int64_t last = 0;
+  int beats = 0;
+
+ private:
+  size_t Length() const {
+    size_t length = 0;
+    for (int i = 1; i < 5; ++i) length = length << 8 | static_cast<unsigned char>(bytes_[i]);
+    return length;
+  }
+  // Each part is base64 by itself.
+  void Add(const std::string& part) {
+    std::string decoded = part;
+    if (text_) REQUIRE(absl::Base64Unescape(part, &decoded));
+    bytes_ += decoded;
+  }
+
+  TestClient client_;
+  const bool text_;
+  std::string bytes_;
+};
+
+FollowChangesRequest OfTickets() {
+  FollowChangesRequest request;
+  request.set_service("testing");
+  return request;
+}
+
+TEST_CASE("a log is followed over gRPC-Web, and goes on after any of its places",
+          "[gateway][events][grpc_web]") {
+  bool text = GENERATE(false, true);
+  World world;
+  Ticket ticket = world.rig.Made(Resident(), TicketOf("a"));
+  Follower follower(world, Auditor(), OfTickets(), text);
+  CHECK(follower.head.code == 200);
+  CHECK(follower.head.Field("Content-Type") ==
+        (text ? "application/grpc-web-text+proto" : "application/grpc-web+proto"));
+  CHECK(follower.Next() == "OPEN");
+  REQUIRE(world.rig.Take(Worker(), ticket.name()).ok());
+  CHECK(follower.Next() == "TAKEN");
+  CHECK(follower.epoch != "");
+
+  FollowChangesRequest after = OfTickets();
+  after.set_epoch(follower.epoch);
+  after.set_after_sequence(1);
+  Follower second(world, Auditor(), after, text);
+  CHECK(second.Next() == "TAKEN");
+  CHECK(second.last == 2);
+  // What lives says so, with the epoch and without changes.
+  second.epoch.clear();
+  REQUIRE(world.rig.Judge(Worker(kTown, "u/other"), ticket.name(), true).ok());
+  CHECK(second.Next() == "DONE");
+  CHECK(second.epoch == follower.epoch);
+}
+
+TEST_CASE("a quiet log says over gRPC-Web that it lives, and when it cannot be followed any more",
+          "[gateway][events][grpc_web]") {
+  World world;
+  world.rig.Made(Resident(), TicketOf("a"));
+  Follower follower(world, Auditor(), OfTickets());
+  CHECK(follower.Next() == "OPEN");
+  // A beat is a look, and a look that fails ends it.
+  world.gate.Fail(Refuse(absl::StatusCode::kUnauthenticated, "TOKEN", "over"));
+  CHECK_THAT(follower.Next(), Catch::StartsWith("grpc-status:16\r\ngrpc-message:over"));
+  CHECK(follower.Next() == "");
+}
+
+TEST_CASE("who may not follow over gRPC-Web is told in its trailers",
+          "[gateway][events][grpc_web]") {
+  World world;
+  world.rig.Made(Resident(), TicketOf("a"));
+  FollowChangesRequest gone = OfTickets(), below = OfTickets(), unknown = OfTickets();
+  gone.set_epoch("another");
+  gone.set_after_sequence(1);
+  below.set_after_sequence(-1);
+  unknown.set_service("nobody");
+  struct Line {
+    Caller caller;
+    FollowChangesRequest request;
+    const char* trailers;
+  };
+  for (const Line& line :
+       {Line{Resident(), OfTickets(), "grpc-status:7\r\n"},
+        Line{Auditor(), unknown, "grpc-status:5\r\n"}, Line{Auditor(), below, "grpc-status:3\r\n"},
+        Line{Auditor(), gone, "grpc-status:11\r\n"}}) {
+    CAPTURE(line.trailers);
+    Follower follower(world, line.caller, line.request);
+    CHECK(follower.head.code == 200);
+    CHECK_THAT(follower.Next(), Catch::StartsWith(line.trailers));
+  }
+}
+
+TEST_CASE("whoever may list a log may follow it", "[gateway][events][access]") {
+  // FollowChanges over gRPC-Web is made of looks by ListChanges.
+  const auto* changes = changes::v1::Change::descriptor()->file()->FindServiceByName("Changes");
+  auto access_of = [&](const char* method) {
+    return changes->FindMethodByName(method)->options().GetExtension(access).SerializeAsString();
+  };
+  CHECK(access_of("FollowChanges") == access_of("ListChanges"));
 }
 
 }  // namespace

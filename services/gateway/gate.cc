@@ -12,6 +12,13 @@ namespace linjuli {
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
+namespace {
+
+// A call waits for its connection's thread twice: when it comes, and when its answer does.
+constexpr int kPasses = 2;
+
+}  // namespace
+
 class Gate::Guarded : public Backend {
  public:
   Guarded(Gate* gate, Backend* behind) : gate_(*gate), behind_(behind) {}
@@ -47,9 +54,10 @@ class Gate::Guarded : public Backend {
       LJ_RETURN_IF_ERROR(gate_.Counted(gate_.by_person_.Take(person, passage.writes), gate_.rate_));
     }
     if (!gate_.shed_) return absl::OkStatus();
-    return gate_.Counted(linjuli::Admit(gate_.wait_.Smoothed(), passage.priority.Of(*call.request),
-                                        person, gate_.clock_->Elapsed()),
-                         gate_.overloaded_);
+    return gate_.Counted(
+        linjuli::Admit(kPasses * gate_.wait_.Smoothed(), passage.priority.Of(*call.request), person,
+                       gate_.clock_->Elapsed()),
+        gate_.overloaded_);
   }
 
   Gate& gate_;

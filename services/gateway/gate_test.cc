@@ -189,15 +189,49 @@ TEST_CASE("while the loop is overloaded the feed is refused first, then people, 
     for (int i = 0; i < 50; ++i) (*gate)->wait().Observe(wait);
   };
   CHECK(refused("ListChanges") == 0);
-  set_wait(kOverload);
+  // A call waits for the loop twice, and so for twice as long as one wait is.
+  set_wait(kOverload / 2);
   CHECK(refused("ListChanges") > 90);
   CHECK(refused("ListHistory") == 0);
-  set_wait(kOverload * 1.5);
+  set_wait(kOverload * 0.75);
   int people = refused("ListHistory");
   CHECK(people > 30);
   CHECK(people < 70);
   set_wait(absl::ZeroDuration());
   CHECK(refused("ListChanges") == 0);
+}
+
+// Refuses everything as a queue that is too long does.
+class Busy : public Backend {
+ public:
+  void Start(Call, Done done) override { done(TooBusy()); }
+};
+
+TEST_CASE("a refusal for want of time has its reason, its words and its pause, every time",
+          "[gateway][R22][C10]") {
+  FakeClock clock(absl::UnixEpoch());
+  Busy busy;
+  GatewayOptions options;
+  options.services = {{Tickets(), &busy}};
+  options.http.clock = &clock;
+  options.localize = [](absl::Status& status) {
+    Localize(status, "zh-CN", absl::StrCat("原因 ", ReasonOf(status)));
+  };
+  auto gateway = Gateway::Start(std::move(options));
+  REQUIRE(gateway.ok());
+  TestClient client((*gateway)->port());
+  for (const char* path : {"/v1/tickets", "/linjuli.testing.v1.Tickets/CreateTicket"}) {
+    for (int i = 0; i < 3; ++i) {
+      CAPTURE(path, i);
+      ClientResponse answer = client.Ask(
+          absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n",
+                       "Content-Length: 2\r\n\r\n{}"));
+      CHECK(answer.code == 429);
+      CHECK(answer.Field("Retry-After") == "1");
+      CHECK_THAT(answer.body, Catch::Contains("\"reason\":\"OVERLOADED\""));
+      CHECK_THAT(answer.body, Catch::Contains("原因 OVERLOADED"));
+    }
+  }
 }
 
 }  // namespace

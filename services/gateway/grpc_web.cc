@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "common/status.h"
 #include "services/gateway/call_fields.h"
 #include "services/gateway/http_error.h"
@@ -92,27 +93,6 @@ absl::StatusOr<absl::Duration> ReadTimeout(const HttpRequest& http) {
                "grpc-timeout");
 }
 
-absl::StatusOr<Call> ReadCall(const HttpRequest& http, const RpcMethod& method, bool text,
-                              absl::Time now) {
-  if (http.Find("Grpc-Encoding").value_or("identity") != "identity") {
-    return Refuse(absl::StatusCode::kUnimplemented, "COMPRESSION",
-                  "compressed requests are not taken; send identity");
-  }
-  std::string decoded;
-  absl::string_view body = http.body;
-  if (text) {
-    LJ_ASSIGN(decoded, ReadText(body));
-    body = decoded;
-  }
-  LJ_ASSIGN(absl::string_view message, ReadFrame(body));
-  Call call = NewCall(method);
-  LJ_RETURN_IF_ERROR(ParseBinary(message, *call.request));
-  LJ_ASSIGN(absl::Duration timeout, ReadTimeout(http));
-  call.deadline = now + timeout;
-  LJ_RETURN_IF_ERROR(ReadCallFields(http, call));
-  return call;
-}
-
 // As gRPC sends a message in a header field: visible ASCII, the rest escaped.
 std::string EscapeMessage(absl::string_view message) {
   std::string escaped;
@@ -135,7 +115,67 @@ std::string TrailersOf(const absl::Status& status) {
   return trailers;
 }
 
+std::string Sent(std::string bytes, bool text) {
+  return text ? absl::Base64Escape(bytes) : std::move(bytes);
+}
+
 }  // namespace
+
+absl::optional<bool> GrpcWebIsText(const HttpRequest& request) {
+  std::string type = MediaTypeOf(request);
+  absl::string_view kind = type;
+  if (!absl::ConsumePrefix(&kind, kMediaType)) return absl::nullopt;
+  if (kind == "" || kind == "+proto") return false;
+  if (kind == "-text" || kind == "-text+proto") return true;
+  return absl::nullopt;
+}
+
+absl::StatusOr<Call> ReadGrpcWeb(const HttpRequest& http, const RpcMethod& method, bool text,
+                                 absl::Time now) {
+  if (http.Find("Grpc-Encoding").value_or("identity") != "identity") {
+    return Refuse(absl::StatusCode::kUnimplemented, "COMPRESSION",
+                  "compressed requests are not taken; send identity");
+  }
+  std::string decoded;
+  absl::string_view body = http.body;
+  if (text) {
+    LJ_ASSIGN(decoded, ReadText(body));
+    body = decoded;
+  }
+  LJ_ASSIGN(absl::string_view message, ReadFrame(body));
+  Call call = NewCall(method);
+  LJ_RETURN_IF_ERROR(ParseBinary(message, *call.request));
+  LJ_ASSIGN(absl::Duration timeout, ReadTimeout(http));
+  call.deadline = now + timeout;
+  LJ_RETURN_IF_ERROR(ReadCallFields(http, call));
+  return call;
+}
+
+const char* GrpcWebMediaType(bool text) {
+  return text ? "application/grpc-web-text+proto" : "application/grpc-web+proto";
+}
+
+std::string GrpcWebMessage(absl::string_view bytes, bool text) {
+  std::string frame;
+  AppendFrame(0, bytes, frame);
+  return Sent(std::move(frame), text);
+}
+
+std::string GrpcWebTrailers(const absl::Status& status, bool text) {
+  std::string frame;
+  AppendFrame(kTrailersFlag, TrailersOf(status), frame);
+  return Sent(std::move(frame), text);
+}
+
+HttpResponse GrpcWebError(const absl::Status& status, bool text) {
+  HttpResponse response;
+  response.content_type = GrpcWebMediaType(text);
+  if (ReasonOf(status) == "COMPRESSION") {
+    response.fields.emplace_back("Grpc-Accept-Encoding", "identity");
+  }
+  response.body = GrpcWebTrailers(status, text);
+  return response;
+}
 
 bool GrpcWebDoor::Takes(const HttpRequest& request) const {
   return methods_->Find(request.path) != nullptr &&
@@ -148,16 +188,16 @@ void GrpcWebDoor::Handle(const HttpRequest& request, HttpRespond respond) {
   if (request.verb != Verb::kPost) {
     return std::move(respond)(ErrorResponse(VerbNotAllowed("OPTIONS, POST")));
   }
-  std::string kind = MediaTypeOf(request).substr(kMediaType.size());
-  bool text = kind == "-text" || kind == "-text+proto";
-  if (!text && kind != "" && kind != "+proto") {
+  absl::optional<bool> is_text = GrpcWebIsText(request);
+  if (!is_text.has_value()) {
     HttpResponse refusal = ErrorResponse(Refuse(absl::StatusCode::kUnimplemented, "MEDIA_TYPE",
                                                 "gRPC-Web is spoken here with +proto messages"));
     refusal.fields.emplace_back("Accept-Post",
                                 absl::StrCat(kMediaType, "+proto, ", kMediaType, "-text+proto"));
     return std::move(respond)(std::move(refusal));
   }
-  auto call = ReadCall(request, *method, text, clock_->Now());
+  bool text = *is_text;
+  auto call = ReadGrpcWeb(request, *method, text, clock_->Now());
   if (!call.ok()) return std::move(respond)(Encode(text, call.status()));
   auto done = [this, text, respond = std::move(respond)](Reply reply) mutable {
     std::move(respond).Later(
@@ -167,15 +207,15 @@ void GrpcWebDoor::Handle(const HttpRequest& request, HttpRespond respond) {
 }
 
 HttpResponse GrpcWebDoor::Encode(bool text, const Reply& reply) const {
-  HttpResponse response;
-  response.content_type = text ? "application/grpc-web-text+proto" : "application/grpc-web+proto";
   absl::Status status = reply.status();
-  if (!status.ok() && localize_ != nullptr) localize_(status);
-  if (ReasonOf(status) == "COMPRESSION") {
-    response.fields.emplace_back("Grpc-Accept-Encoding", "identity");
+  if (!status.ok()) {
+    if (localize_ != nullptr) localize_(status);
+    return GrpcWebError(status, text);
   }
-  if (reply.ok()) AppendFrame(0, BinaryOf(*reply), response.body);
-  AppendFrame(kTrailersFlag, TrailersOf(status), response.body);
+  HttpResponse response;
+  response.content_type = GrpcWebMediaType(text);
+  // As one piece of base64, which more clients read than two.
+  response.body = GrpcWebMessage(BinaryOf(*reply), false) + GrpcWebTrailers(status, false);
   if (text) response.body = absl::Base64Escape(response.body);
   return response;
 }

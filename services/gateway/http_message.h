@@ -76,6 +76,9 @@ struct HttpResponse {
   std::string body;
   // Where there is one, `body` is the first part. Sent in chunks, and the connection closes after.
   std::unique_ptr<HttpStream> stream;
+
+  // The same once more, of one that is no stream.
+  HttpResponse Again() const { return {code, content_type, fields, body, nullptr}; }
 };
 
 // Makes a response on the thread that writes it.

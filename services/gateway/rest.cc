@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/json/codec.h"
+#include "common/rpc/priority.h"
 #include "common/rpc/wire_field.h"
 #include "common/status.h"
 #include "services/gateway/http_error.h"
@@ -41,7 +42,9 @@ RestDoor::RestDoor(RouteTable routes, Resolve resolve, LocalizeError localize, C
     : routes_(std::move(routes)),
       resolve_(std::move(resolve)),
       localize_(std::move(localize)),
-      clock_(clock) {}
+      clock_(clock) {
+  busy_ = EncodeError(TooBusy());
+}
 
 void RestDoor::Handle(const HttpRequest& request, HttpRespond respond) {
   if (request.verb == Verb::kOptions) return std::move(respond)(Options(request));
@@ -71,6 +74,8 @@ HttpResponse RestDoor::Encode(const Reply& reply) const {
 }
 
 HttpResponse RestDoor::EncodeError(absl::Status status) const {
+  // What is said most when there is the least time for it.
+  if (busy_.has_value() && status == TooBusy()) return busy_->Again();
   if (localize_ != nullptr) localize_(status);
   return ErrorResponse(status);
 }

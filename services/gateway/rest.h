@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "absl/status/status.h"
+#include "absl/types/optional.h"
 #include "common/clock.h"
 #include "common/rpc/call.h"
 #include "services/gateway/http_message.h"
@@ -35,6 +36,7 @@ class RestDoor : public Door {
   const Resolve resolve_;
   const LocalizeError localize_;
   Clock* const clock_;
+  absl::optional<HttpResponse> busy_;  // TooBusy(), encoded
 };
 
 }  // namespace linjuli

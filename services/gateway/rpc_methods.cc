@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "common/wire_limit.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/message.h"
 
@@ -51,6 +52,7 @@ absl::Status ParseBinary(absl::string_view bytes, Message& message) {
     return Refuse(absl::StatusCode::kResourceExhausted, "BODY_TOO_LARGE",
                   absl::StrCat("a message may have ", kMaxBinaryBytes, " bytes"));
   }
+  LJ_RETURN_IF_ERROR(CheckLists(*message.GetDescriptor(), bytes));
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Refuse(absl::StatusCode::kInvalidArgument, "MALFORMED",
                   absl::StrCat("the bytes are no ", message.GetDescriptor()->full_name()));

@@ -48,8 +48,8 @@ class RpcMethods {
 Call NewCall(const RpcMethod& method);
 // An answer in binary form; what lies in a store is sent as it lies there.
 std::string BinaryOf(const Answer& answer);
-// Reads a message in binary form. INVALID_ARGUMENT, reason MALFORMED; RESOURCE_EXHAUSTED, reason
-// BODY_TOO_LARGE, above kMaxBinaryBytes.
+// Reads a message in binary form. INVALID_ARGUMENT, reason MALFORMED, or TOO_MANY as
+// common/wire_limit.h says; RESOURCE_EXHAUSTED, reason BODY_TOO_LARGE, above kMaxBinaryBytes.
 absl::Status ParseBinary(absl::string_view bytes, google::protobuf::Message& message);
 // METHOD_NOT_ALLOWED: the path is right and the verb is not.
 absl::Status VerbNotAllowed(absl::string_view allow);

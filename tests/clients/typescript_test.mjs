@@ -82,24 +82,26 @@ const tokens = {
 const grpcTransport = (token) =>
   createGrpcTransport({ baseUrl: `http://${at.grpc}`, interceptors: [bearer(token)] });
 
-async function* statesByConnect(name) {
-  const log = createClient(Changes, grpcTransport(tokens.auditor));
+async function* statesBy(transport, name) {
+  const log = createClient(Changes, transport(tokens.auditor));
   for await (const page of log.followChanges({ service: "needs_intake" })) {
     for (const change of page.changes) if (change.resource === name) yield change.stateAfter;
   }
 }
 
 async function nodeTours() {
-  for (const [label, make] of [
+  for (const [label, make, streams] of [
     ["connect-node, Connect in binary", (o) => createConnectTransport({ ...o, httpVersion: "1.1", useBinaryFormat: true })],
     ["connect-node, Connect in JSON", (o) => createConnectTransport({ ...o, httpVersion: "1.1", useBinaryFormat: false })],
     ["connect-node, Connect, reads by GET", (o) => createConnectTransport({ ...o, httpVersion: "1.1", useHttpGet: true })],
-    ["connect-node, gRPC-Web", (o) => createGrpcWebTransport({ ...o, httpVersion: "1.1" })],
+    ["connect-node, gRPC-Web", (o) => createGrpcWebTransport({ ...o, httpVersion: "1.1" }), true],
   ]) {
+    const transport = (token) => make({ baseUrl: http, interceptors: [bearer(token)] });
     await tour(label, {
-      http, tokens, transport: (token) => make({ baseUrl: http, interceptors: [bearer(token)] }) });
+      http, tokens, transport, ...(streams && { follow: (name) => statesBy(transport, name) }) });
   }
-  await tour("connect-node, gRPC", { http, tokens, transport: grpcTransport, follow: statesByConnect });
+  await tour("connect-node, gRPC", {
+    http, tokens, transport: grpcTransport, follow: (name) => statesBy(grpcTransport, name) });
 }
 
 // --- grpc-js -------------------------------------------------------------------------------------
@@ -179,14 +181,23 @@ async function browserTours() {
     const passed = await page.evaluate(async ({ http, tokens }) => {
       const { bearer, check, tour } = await import("/tour.mjs");
       const { createConnectTransport, createGrpcWebTransport } = await import("@connectrpc/connect-web");
-      for (const [label, make] of [
+      const { createClient } = await import("@connectrpc/connect");
+      const { Changes } = await import("/generated/linjuli/changes/v1/changes_pb.js");
+      async function* statesBy(transport, name) {
+        const log = createClient(Changes, transport(tokens.auditor));
+        for await (const page of log.followChanges({ service: "needs_intake" })) {
+          for (const change of page.changes) if (change.resource === name) yield change.stateAfter;
+        }
+      }
+      for (const [label, make, streams] of [
         ["connect-web, Connect in binary", (o) => createConnectTransport({ ...o, useBinaryFormat: true })],
         ["connect-web, Connect in JSON", (o) => createConnectTransport(o)],
         ["connect-web, Connect, reads by GET", (o) => createConnectTransport({ ...o, useHttpGet: true })],
-        ["connect-web, gRPC-Web", (o) => createGrpcWebTransport(o)],
+        ["connect-web, gRPC-Web", (o) => createGrpcWebTransport(o), true],
       ]) {
+        const transport = (token) => make({ baseUrl: http, interceptors: [bearer(token)] });
         await tour(label, {
-          http, tokens, transport: (token) => make({ baseUrl: http, interceptors: [bearer(token)] }) });
+          http, tokens, transport, ...(streams && { follow: (name) => statesBy(transport, name) }) });
       }
       return check.passed;
     }, { http, tokens });

@@ -3,9 +3,9 @@
 door of the real program (R32). Each must be refused for the right reason.
 
 What each costs is measured on the serving process itself: its CPU clock, and the most memory it
-held beyond what it held before. Every payload is sent three times; the least CPU and the most
-memory count. The worst of each are printed; the bounds that fail the test are wide, since the
-machine may be busy and the build a slow one.
+held beyond what it held before. Every payload is sent five times; the median of the CPU and the
+most memory count. A busy machine makes the same work dearer: what is above the bound is measured
+twice more before it is a fault. The worst of each are printed.
 
   bombs.py [PROGRAM]
 """
@@ -13,6 +13,7 @@ import argparse
 import gzip
 import re
 import socket
+import statistics
 import sys
 import tempfile
 import time
@@ -23,8 +24,9 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0])
 from served import Served, binary, token  # noqa: E402
 
 MIB = 1 << 20
-CPU_MS, MEMORY_MB = 5, 4  # wanted
-FAIL_CPU_MS, FAIL_MEMORY_MB = 100, 32
+CPU_MS, MEMORY_MB = 5, 4
+# What is kept after all of them: pools that have grown to the largest.
+KEPT_MB = 32
 NEED = '{"text":"路灯不亮","division":"331082001001","channel":"ONLINE"'
 CREATE = "/linjuli.needs_intake.v1.NeedsIntake/CreateNeed"
 BATCH = "/linjuli.needs_intake.v1.NeedsIntake/BatchCreateNeeds"
@@ -67,8 +69,11 @@ def json_bombs():
         ("objects and arrays by turns", '{"a":[' * 80_000, 400, "JSON_DEPTH|JSON"),
         ("depth behind good fields", with_field('"location":' + '{"location":' * 80_000), 400, "JSON_DEPTH|JSON"),
         ("33 levels", "[" * 33 + "]" * 33, 400, "JSON_DEPTH|JSON_TYPE"),
-        ("100,000 unknown fields", "{" + ",".join(f'"k{i}":1' for i in range(90_000)) + "}", 400, "JSON_UNKNOWN_FIELD"),
-        ("one field 60,000 times", "{" + ",".join(['"text":"a"'] * 90_000) + "}", 400, "JSON_DUPLICATE"),
+        ("100,000 unknown fields", "{" + ",".join(f'"k{i}":1' for i in range(90_000)) + "}", 400, "TOO_MANY"),
+        ("50,000 unknown fields", "{" + ",".join(f'"k{i}":1' for i in range(50_000)) + "}", 400, "JSON_UNKNOWN_FIELD"),
+        ("one field 60,000 times", "{" + ",".join(['"text":"a"'] * 60_000) + "}", 400, "JSON_DUPLICATE"),
+        ("a list of 90,000 numbers", with_field('"level":[' + ",".join("1" for _ in range(90_000)) + "]"), 400,
+         "TOO_MANY"),
         ("one field twice, once escaped", with_field('"te\\u0078t":"b"'), 400, "JSON_DUPLICATE"),
         ("one field in both spellings", with_field('"mediaHashes":[],"media_hashes":[]'), 400, "JSON_DUPLICATE"),
         ("single quotes", "{'text':'a'}", 400, "JSON"),
@@ -80,18 +85,23 @@ def json_bombs():
         ("a number of 900,000 zeros in front", with_field('"level":' + "0" * 900_000 + "1"), 400, "JSON"),
         ("an exponent of 900,000 digits", with_field('"level":1e' + "9" * 900_000), 400, "JSON_RANGE"),
         ("a half surrogate", with_field('"note":"\\ud800"'), 400, "JSON"),
-        ("150,000 half surrogates", '{"text":"' + "\\udc00" * 150_000 + '"}', 400, "JSON"),
+        ("150,000 half surrogates", '{"text":"' + "\\udc00" * 150_000 + '"}', 400, "JSON_SIZE"),
+        ("40,000 half surrogates", '{"text":"' + "\\udc00" * 40_000 + '"}', 400, "JSON"),
         ("surrogates the wrong way round", '{"text":"\\udc00\\ud800"}', 400, "JSON"),
-        ("bytes that are no UTF-8", b'{"text":"' + b"\xff" * 900_000 + b'"}', 400, "JSON"),
+        ("900,000 bytes that are no UTF-8", b'{"text":"' + b"\xff" * 900_000 + b'"}', 400, "JSON_SIZE"),
+        ("bytes that are no UTF-8", b'{"text":"' + b"\xff" * 250_000 + b'"}', 400, "JSON"),
         ("an overlong slash", b'{"text":"\xc0\xaf"}', 400, "JSON"),
         ("a NUL in a text", b'{"text":"a\x00b"}', 400, "JSON"),
         ("UTF-16", ("\ufeff" + NEED + "}").encode("utf-16"), 400, "JSON"),
         ("a byte order mark", ("\ufeff" + NEED + "}").encode(), 400, "JSON"),
         ("900,000 blanks and nothing", " " * 900_000, 400, "JSON"),
         ("a document and another", NEED + "}" + NEED + "}", 400, "JSON"),
-        ("a string that never ends", '{"text":"' + "a" * 900_000, 400, "JSON"),
-        ("a text of 1 MiB", '{"text":"' + "a" * (MIB - 100) + '"}', 400, "TEXT_TOO_LONG|REQUIRED"),
-        ("150,000 escapes", '{"text":"' + "\\u4e00" * 150_000 + '"}', 400, "TEXT_TOO_LONG|REQUIRED"),
+        ("a string that never ends", '{"text":"' + "a" * 900_000, 400, "JSON_SIZE"),
+        ("five strings, of which the last never ends", ("[" + '"' + "a" * 200_000 + '",') * 4 + '"' + "a" * 200_000, 400, "JSON"),
+        ("a text of 1 MiB", '{"text":"' + "a" * (MIB - 100) + '"}', 400, "JSON_SIZE"),
+        ("a text of 250 KiB", '{"text":"' + "a" * 250_000 + '"}', 400, "TEXT_TOO_LONG|REQUIRED"),
+        ("150,000 escapes", '{"text":"' + "\\u4e00" * 150_000 + '"}', 400, "JSON_SIZE"),
+        ("40,000 escapes", '{"text":"' + "\\u4e00" * 40_000 + '"}', 400, "TEXT_TOO_LONG|REQUIRED"),
         ("250,000 entries", with_field('"mediaHashes":[' + ",".join(['""'] * 250_000) + "]"), 400,
          "TOO_MANY"),
     ]
@@ -117,12 +127,19 @@ def http_bombs(bearer):
         return (f"POST {path} HTTP/1.1\r\nHost: a\r\n{auth}Content-Type: application/json\r\n{fields}"
                 f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
+    def binary(path, kind, body):
+        return (f"POST {path} HTTP/1.1\r\nHost: a\r\n{auth}Content-Type: application/{kind}\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
     bombs = [("JSON: " + name, post("/v1/needs", body), code, reason) for name, body, code, reason in json_bombs()]
     bombs += [("JSON: " + name, post("/v1/needs:batchCreate", body), code, reason)
               for name, body, code, reason in batch_bombs()]
     chunked = (f"POST /v1/needs HTTP/1.1\r\nHost: a\r\n{auth}Content-Type: application/json\r\n"
                "Transfer-Encoding: chunked\r\n\r\n").encode()
     bombs += [
+        ("Connect: 250 KB of empty rows", binary(BATCH, "proto", b"\x0a\x00" * 125_000), 400, "TOO_MANY"),
+        ("Connect: 250 KB of empty groups", binary(CREATE, "proto", b"\xfb\x07\xfc\x07" * 60_000), 400,
+         "MALFORMED"),
         ("100 MB of zeros, gzipped", post("/v1/needs", gzip.compress(bytes(100 * MIB)),
                                           "Content-Encoding: gzip\r\n"), 415, "MEDIA_TYPE"),
         ("a body beyond 1 MiB", post("/v1/needs", "a" * (MIB + 1)), 413, "BODY_TOO_LARGE"),
@@ -158,7 +175,10 @@ def grpc_bombs():
     """(name, method, message, wanted code, wanted reason); no reason where gRPC itself refuses."""
     need = field(2, "路灯不亮".encode())
     return [
-        ("4 MB of empty rows", BATCH, b"\x0a\x00" * (2 * MIB), "RESOURCE_EXHAUSTED", ""),
+        # Beyond 1 MiB the connection ends (common/grpc/frame_watch.h).
+        ("4 MB of empty rows", BATCH, b"\x0a\x00" * (2 * MIB), "UNAVAILABLE", ""),
+        ("a message of 64 MB", BATCH, bytes(64 * MIB), "UNAVAILABLE", ""),
+        ("900 KB of empty rows", BATCH, b"\x0a\x00" * 450_000, "RESOURCE_EXHAUSTED", ""),
         ("250 KB of empty rows", BATCH, b"\x0a\x00" * 125_000, "INVALID_ARGUMENT", "TOO_MANY"),
         ("250 KB of rows of an empty need", BATCH, b"\x0a\x02\x0a\x00" * 62_000, "INVALID_ARGUMENT",
          "TOO_MANY"),
@@ -166,12 +186,13 @@ def grpc_bombs():
         ("50,000 levels", CREATE, nested(50_000), "INVALID_ARGUMENT", "MALFORMED|REQUIRED"),
         ("250 KB of unknown numbers", CREATE, b"\xf8\x07\x01" * 80_000, "INVALID_ARGUMENT", "REQUIRED|MALFORMED"),
         ("250 KB of unknown empty groups", CREATE, b"\xfb\x07\xfc\x07" * 60_000, "INVALID_ARGUMENT",
-         "REQUIRED|MALFORMED"),
+         "MALFORMED"),
         ("a length beyond the message", CREATE, b"\x0a\xff\xff\xff\x7f", "INVALID_ARGUMENT", "MALFORMED"),
         ("a number that never ends", CREATE, b"\x0a" + b"\xff" * 200_000, "INVALID_ARGUMENT", "MALFORMED"),
         ("a text of 250 KB", CREATE, field(1, field(2, b"a" * 250_000)), "INVALID_ARGUMENT", "[A-Z_]+"),
         ("a text that is no UTF-8", CREATE, field(1, field(1, b"\xff" * 1000)), "INVALID_ARGUMENT", "[A-Z_]+"),
-        ("100,000 entries of a list", CREATE, field(1, field(9, b"") * 100_000), "INVALID_ARGUMENT", "[A-Z_]+"),
+        ("100,000 entries of a list", CREATE, field(1, field(11, b"") * 100_000), "INVALID_ARGUMENT", "TOO_MANY"),
+        ("one field 100,000 times", CREATE, field(1, field(9, b"") * 100_000), "INVALID_ARGUMENT", "TOO_MANY"),
         ("a page of 2 billion", LIST, b"\x30\xff\xff\xff\xff\x07", "INVALID_ARGUMENT", "RANGE"),
     ]
 
@@ -251,19 +272,31 @@ def main():
                     for name, data, code, reason in http_bombs(bearer)]
             jobs += [("gRPC: " + name, lambda m=method, d=message: ask_grpc(channel, m, d, bearer), code, reason)
                      for name, method, message, code, reason in grpc_bombs()]
-            for name, send, code, reason in jobs:
+            kept = cost.status("VmRSS")
+
+            def measure(send):
                 runs = []
-                for _ in range(3):
-                    time.sleep(0.15)  # else the crowd of bombs is refused as a crowd
+                for _ in range(5):
+                    time.sleep(0.05)  # what it does after its answer is not the next one's
                     cost.begin()
                     got = send()
                     runs.append(cost.end())
-                cpu, memory = min(run[0] for run in runs), max(run[1] for run in runs)
+                return got, statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+
+            for name, send, code, reason in jobs:
+                got, cpu, memory = measure(send)
+                for _ in range(2):
+                    if cpu <= CPU_MS:
+                        break
+                    cpu = min(cpu, measure(send)[1])
                 figures.append((cpu, memory, name))
                 if not re.fullmatch(code, str(got[0])) or not re.fullmatch(reason, got[1]):
                     faults.append(f"{name}: {got[0]} {got[1]}, wanted {code} {reason}")
-                if cpu > FAIL_CPU_MS or memory > FAIL_MEMORY_MB:
+                if cpu > CPU_MS or memory > MEMORY_MB:
                     faults.append(f"{name}: {cpu:.1f} ms of CPU, {memory:.1f} MB")
+            kept = (cost.status("VmRSS") - kept) / 1024
+            if kept > KEPT_MB:
+                faults.append(f"after all of them {kept:.1f} MB are kept, wanted at most {KEPT_MB}")
             channel.close()
             code = served.terminate()
             if code != 0:
@@ -273,9 +306,10 @@ def main():
         within = sum(figure[place] <= bound for figure in figures)
         print(f"{within} of {len(figures)} within {bound} {unit}; the worst: "
               + "; ".join(f"{figure[place]:.1f} {figure[2]}" for figure in worst))
-    print("\n".join("FAILED: " + fault for fault in faults))
-    print(f"bombs: {len(figures) - len(faults)} of {len(figures)} refused as wanted; "
-          + ("passed" if not faults else "FAILED"))
+    print(f"{kept:.1f} MB kept after all of them")
+    for fault in faults:
+        print("FAILED: " + fault)
+    print(f"bombs: {len(figures)} payloads; " + ("passed" if not faults else f"{len(faults)} FAILED"))
     return 1 if faults else 0
 
 
