@@ -1,8 +1,10 @@
 #include "common/store/grams.h"
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -103,6 +105,27 @@ std::string GramsOf(absl::string_view text) {
     previous = point;
   }
   end_run();
+  return grams;
+}
+
+std::vector<std::string> FirstGrams(absl::string_view text, size_t most) {
+  std::vector<std::string> grams;
+  absl::flat_hash_set<std::string> seen;
+  char32_t previous = 0;
+  for (size_t at = 0; at < text.size() && grams.size() < most;) {
+    char32_t point = Fold(Next(text, at));
+    if (!IsWord(point)) {
+      previous = 0;
+      continue;
+    }
+    if (previous != 0) {
+      std::string gram;
+      Append(previous, gram);
+      Append(point, gram);
+      if (seen.insert(gram).second) grams.push_back(std::move(gram));
+    }
+    previous = point;
+  }
   return grams;
 }
 

@@ -4,7 +4,9 @@
 #ifndef LINJULI_COMMON_STORE_GRAMS_H_
 #define LINJULI_COMMON_STORE_GRAMS_H_
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -15,6 +17,9 @@ std::string FoldText(absl::string_view text);
 
 // The index words of a text, parted by blanks.
 std::string GramsOf(absl::string_view text);
+
+// The first `most` different grams of a text: its pairs of neighbouring characters.
+std::vector<std::string> FirstGrams(absl::string_view text, size_t most);
 
 // The FTS5 expression whose matches include every text that contains `query`; empty when the query
 // has no letter, digit or Chinese character to look for.

@@ -59,6 +59,16 @@ TEST_CASE("every two neighbours make a word, and the last stands alone", "[store
   CHECK(GramsOf("").empty());
 }
 
+TEST_CASE("the first different pairs of a text, over no comma", "[store][similar]") {
+  using Strings = std::vector<std::string>;
+  CHECK(FirstGrams("路灯坏", 9) == Strings{"路灯", "灯坏"});
+  CHECK(FirstGrams("路灯，路灯坏", 9) == Strings{"路灯", "灯坏"});
+  CHECK(FirstGrams("Ａ座3", 9) == Strings{"a座", "座3"});
+  CHECK(FirstGrams("一二三四", 2) == Strings{"一二", "二三"});
+  CHECK(FirstGrams("灯", 9).empty());
+  CHECK(FirstGrams("", 9).empty());
+}
+
 TEST_CASE("letters are compared in lower case and full-width as plain", "[store][search][X12]") {
   CHECK(FoldText("ＡｂC１２３！") == "abc123!");
   CHECK(FoldText("路灯") == "路灯");

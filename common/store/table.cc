@@ -225,6 +225,15 @@ absl::StatusOr<std::unique_ptr<Table>> Table::From(const Descriptor* type) {
     table->texts.push_back(*found);
     table->texts_change |= !found->back()->options().GetExtension(check).immutable();
   }
+  // The index of the texts is what near-duplicates are found by.
+  if (const auto& field = table->stored.similar(); !field.empty()) {
+    const auto& texts = table->stored.text();
+    if (std::find(texts.begin(), texts.end(), field) == texts.end()) {
+      return wrong(
+          absl::StrCat("(linjuli.stored).similar: \"", field, "\" is not among its text fields"));
+    }
+    table->similar = true;
+  }
   for (const auto& move : table->stored.transition()) {
     if (table->state_field == nullptr) return wrong("has a transition but no `state`");
     auto transition = Transition::Parse(move, table->state_field->enum_type());
@@ -417,6 +426,8 @@ void Table::Finish() {
   insert_text_sql = absl::StrCat("INSERT INTO ", name, "_text(rowid,grams) VALUES(?1,?2)");
   remove_text_sql = absl::StrCat("INSERT INTO ", name, "_text(", name,
                                  "_text,rowid,grams) VALUES('delete',?1,?2)");
+  holders_sql =
+      absl::StrCat("SELECT rowid FROM ", name, "_text WHERE ", name, "_text MATCH ?1 LIMIT ?2");
 }
 
 std::vector<std::string> Table::Schema() const {

@@ -104,6 +104,7 @@ class Table {
   std::optional<MandateForm> mandate;
   std::optional<ConsentForm> consent;
   std::vector<FieldPath> texts;
+  bool similar = false;       // near-duplicates of a text can be found
   bool texts_change = false;  // some text field is not immutable
   // Fields whose values name other resources.
   std::vector<FieldPath> references;
@@ -131,6 +132,8 @@ class Table {
   std::string compare_sql;
   // The text index; parameters id, grams.
   std::string insert_text_sql, remove_text_sql;
+  // The ids of those whose texts hold a gram; parameters the FTS5 expression, how many at most.
+  std::string holders_sql;
 
  private:
   absl::Status AddColumn(absl::string_view field);

@@ -153,6 +153,8 @@ TEST_CASE("a declaration that cannot be stored is refused and says which and why
   CHECK(why(DueInside::descriptor()) ==
         "(linjuli.stored).due must be a field of the resource itself");
   CHECK(why(TextOfNumbers::descriptor()) == "(linjuli.stored).text: \"number\" is no string field");
+  CHECK(why(SimilarWithoutText::descriptor()) ==
+        "(linjuli.stored).similar: \"title\" is not among its text fields");
   CHECK(why(MoveWithoutState::descriptor()) == "has a transition but no `state`");
   CHECK(absl::StrContains(why(MoveToNowhere::descriptor()), "has no state \"GONE\""));
 }

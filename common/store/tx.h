@@ -20,6 +20,7 @@
 #include "common/status.h"
 #include "common/store/id.h"
 #include "common/store/key_store.h"
+#include "common/store/similar.h"
 #include "common/store/sqlite.h"
 #include "common/store/table.h"
 
@@ -93,6 +94,19 @@ class Rx {
         FindEach(TableOf<M>(), field, value, limit, states,
                  [&]() -> google::protobuf::Message& { return found.emplace_back(); }));
     return found;
+  }
+
+  // The resources that may tell of the same as `text` and that `counts` lets pass, most alike first
+  // and then the oldest, at most `limit`. For a message with (linjuli.stored).similar; `counts`
+  // sees it as it lies in the store, personal values sealed. See common/store/similar.h.
+  template <typename M>
+  absl::StatusOr<std::vector<Likeness>> Similar(absl::string_view text,
+                                                absl::FunctionRef<bool(const M&)> counts,
+                                                int limit) {
+    return FindSimilar(
+        db_, TableOf<M>(), text,
+        [&](const google::protobuf::Message& row) { return counts(static_cast<const M&>(row)); },
+        limit);
   }
 
   absl::Status Load(const Table& table, absl::string_view name, google::protobuf::Message& into);

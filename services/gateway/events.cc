@@ -25,6 +25,7 @@ using changes::v1::FollowChangesRequest;
 using changes::v1::FollowChangesResponse;
 using changes::v1::ListChangesRequest;
 using changes::v1::ListChangesResponse;
+using changes::v1::ListFeedRequest;
 using changes::v1::ListHistoryRequest;
 using changes::v1::ListHistoryResponse;
 using google::protobuf::Message;
@@ -35,9 +36,10 @@ constexpr char kOpening[] = "retry: 2000\n\n";
 constexpr char kBeat[] = ":\n\n";
 
 absl::Status Expired() {
-  return Refuse(absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
-                "the log was restored since this place was given; begin anew, without Last-Event-ID "
-                "or epoch, and read everything again");
+  return Refuse(
+      absl::StatusCode::kOutOfRange, "CURSOR_EXPIRED",
+      "the log was restored since this place was given; begin anew, without Last-Event-ID "
+      "or epoch, and read everything again");
 }
 
 void AppendChange(absl::string_view id, const Change& change, std::string& out) {
@@ -57,6 +59,9 @@ class LiveTail {
   // The answer's changes as they are told; empty where there are none.
   virtual absl::StatusOr<std::string> Take(const Message& answer) = 0;
 
+  // The answer before told nothing, but moved the place: there may be more at once.
+  virtual bool Moved() const { return false; }
+
   virtual const char* media_type() const { return "text/event-stream"; }
   virtual std::string Opening() const { return kOpening; }
   // That the stream lives.
@@ -72,6 +77,22 @@ class LiveTail {
 
 namespace {
 
+// Sets the place of the event that a client saw last, "EPOCH.SEQUENCE".
+template <typename Q>
+absl::Status GoOnAfter(absl::optional<absl::string_view> last_id, Q& request) {
+  if (!last_id.has_value() || last_id->empty()) return absl::OkStatus();
+  std::size_t dot = last_id->rfind('.');
+  std::int64_t sequence = 0;
+  if (dot == absl::string_view::npos || dot == 0 ||
+      !absl::SimpleAtoi(last_id->substr(dot + 1), &sequence) || sequence < 1) {
+    return Wrong("HEADER", "Last-Event-ID must be the id of an event of this stream",
+                 "Last-Event-ID");
+  }
+  request.set_epoch(std::string(last_id->substr(0, dot)));
+  request.set_after_sequence(sequence);
+  return absl::OkStatus();
+}
+
 // A place is "EPOCH.SEQUENCE".
 class ChangesTail : public LiveTail {
  public:
@@ -79,17 +100,7 @@ class ChangesTail : public LiveTail {
                                                         absl::optional<absl::string_view> last_id) {
     auto tail = std::make_unique<ChangesTail>();
     tail->request_ = request;
-    if (last_id.has_value() && !last_id->empty()) {
-      std::size_t dot = last_id->rfind('.');
-      std::int64_t sequence = 0;
-      if (dot == absl::string_view::npos || dot == 0 ||
-          !absl::SimpleAtoi(last_id->substr(dot + 1), &sequence) || sequence < 1) {
-        return Wrong("HEADER", "Last-Event-ID must be the id of an event of this stream",
-                     "Last-Event-ID");
-      }
-      tail->request_.set_epoch(std::string(last_id->substr(0, dot)));
-      tail->request_.set_after_sequence(sequence);
-    }
+    LJ_RETURN_IF_ERROR(GoOnAfter(last_id, tail->request_));
     tail->request_.set_page_size(kPage);
     tail->Prove();
     return tail;
@@ -199,14 +210,54 @@ class HistoryTail : public LiveTail {
   ListHistoryRequest request_;
 };
 
+// One collection's changes. What lies between may be nobody's to see, so the place moves by what
+// was looked at, and a restored log is known by its epoch.
+class FeedTail : public LiveTail {
+ public:
+  static absl::StatusOr<std::unique_ptr<LiveTail>> From(const ListFeedRequest& request,
+                                                        absl::optional<absl::string_view> last_id) {
+    auto tail = std::make_unique<FeedTail>();
+    tail->request_ = request;
+    LJ_RETURN_IF_ERROR(GoOnAfter(last_id, tail->request_));
+    tail->request_.set_page_size(kPage);
+    return tail;
+  }
+
+  std::unique_ptr<Message> Ask() const override {
+    return std::make_unique<ListFeedRequest>(request_);
+  }
+
+  absl::StatusOr<std::string> Take(const Message& answer) override {
+    const auto& page = dynamic_cast<const ListChangesResponse&>(answer);
+    std::string events;
+    for (const Change& change : page.changes()) {
+      AppendChange(absl::StrCat(page.epoch(), ".", change.sequence()), change, events);
+    }
+    moved_ = page.next_sequence() > request_.after_sequence();
+    request_.set_epoch(page.epoch());
+    request_.set_after_sequence(page.next_sequence());
+    return events;
+  }
+
+  bool Moved() const override { return moved_; }
+
+ private:
+  ListFeedRequest request_;
+  bool moved_ = false;
+};
+
 absl::StatusOr<std::unique_ptr<LiveTail>> TailOf(const Message& request,
                                                  absl::optional<absl::string_view> last_id) {
   if (const auto* changes = dynamic_cast<const ListChangesRequest*>(&request)) {
     return ChangesTail::From(*changes, last_id);
   }
-  const auto* history = dynamic_cast<const ListHistoryRequest*>(&request);
-  LJ_CHECK(history != nullptr);
-  return std::make_unique<HistoryTail>(*history, last_id);
+  if (const auto* feed = dynamic_cast<const ListFeedRequest*>(&request)) {
+    return FeedTail::From(*feed, last_id);
+  }
+  if (const auto* history = dynamic_cast<const ListHistoryRequest*>(&request)) {
+    return std::make_unique<HistoryTail>(*history, last_id);
+  }
+  return Wrong("HEADER", "this is no stream; ask without Accept: text/event-stream", "Accept");
 }
 
 constexpr char kFollowPath[] = "/linjuli.changes.v1.Changes/FollowChanges";
@@ -308,7 +359,7 @@ class EventDoor::Stream : public std::enable_shared_from_this<Stream> {
       part.body = absl::StrCat(open_ ? "" : tail_->Opening(), tail_->End(status, expired));
     } else {
       part.body = absl::StrCat(open_ ? "" : tail_->Opening(), *events);
-      idle_ = events->empty();
+      idle_ = events->empty() && !tail_->Moved();
       if (part.body.empty() && beats_ != seen_.beats) part.body = tail_->Beat();
       beats_ = seen_.beats;
       if (!open_) part.stream = std::make_unique<Hold>(shared_from_this());

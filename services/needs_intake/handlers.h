@@ -55,6 +55,8 @@ absl::Status WithdrawNeed(Tx&, const v1::WithdrawNeedRequest&, v1::Need&);
 // joining.cc
 absl::Status MergeNeed(Tx&, const v1::MergeNeedRequest&, v1::Need&);
 absl::Status UnmergeNeed(Tx&, const v1::UnmergeNeedRequest&, v1::Need&);
+absl::StatusOr<v1::SuggestDuplicatesResponse> SuggestDuplicates(
+    Rx&, const v1::SuggestDuplicatesRequest&);
 // Lays a new need to one that tells of the same.
 absl::Status Join(Tx& tx, const std::string& survivor, Need& need);
 // It is not laid to its survivor any more.

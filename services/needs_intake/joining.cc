@@ -1,5 +1,6 @@
 // Needs that tell of the same (E5): one is followed for all, and each reporter keeps a receipt, a
 // clock and a callback of their own.
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/standard/standard.h"
 #include "services/needs_intake/clocks.h"
@@ -7,6 +8,8 @@
 
 namespace linjuli::needs_intake {
 namespace {
+
+constexpr int kUsualSuggestions = 5;
 
 absl::Status NoSurvivor(const std::string& survivor) {
   return Refuse(absl::StatusCode::kFailedPrecondition, "SURVIVOR",
@@ -123,6 +126,22 @@ absl::Status FreeJoined(Tx& tx, Need& need) {
   }
   need.set_joined_count(0);
   return absl::OkStatus();
+}
+
+absl::StatusOr<v1::SuggestDuplicatesResponse> SuggestDuplicates(
+    Rx& rx, const v1::SuggestDuplicatesRequest& request) {
+  auto counts = [&](const Need& need) {
+    return AwaitsAnswer(need) && absl::StartsWith(need.division(), request.division());
+  };
+  const int limit = request.limit() == 0 ? kUsualSuggestions : request.limit();
+  LJ_ASSIGN(auto found, rx.Similar<Need>(request.text(), counts, limit));
+  v1::SuggestDuplicatesResponse response;
+  for (const Likeness& like : found) {
+    v1::DuplicateSuggestion& suggestion = *response.add_suggestions();
+    LJ_ASSIGN(*suggestion.mutable_need(), rx.Get<Need>(like.name));
+    suggestion.set_likeness_bp(like.share_bp);
+  }
+  return response;
 }
 
 }  // namespace linjuli::needs_intake
