@@ -7,6 +7,7 @@
 #include <new>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/status.h"
@@ -59,6 +60,7 @@ struct FaultVfs::File : sqlite3_file {
   bool writes = false;
   bool database = false;
   bool log = false;
+  bool keys = false;          // of people, or their log
   bool syncs_folder = false;  // its first sync makes its name durable
 };
 
@@ -72,8 +74,6 @@ struct FaultVfs::Calls {
     if (int code = vfs.Pass(FileCall::kOpen); code != SQLITE_OK) return code;
     File* file = new (raw) File;
     file->pMethods = nullptr;
-    int there = 0;
-    if (path != nullptr) vfs.real_->xAccess(vfs.real_, path, SQLITE_ACCESS_EXISTS, &there);
     int code = vfs.real_->xOpen(vfs.real_, path, file->real(), flags, out);
     if (code != SQLITE_OK) {
       file->~File();
@@ -88,15 +88,18 @@ struct FaultVfs::Calls {
     if (!vfs.recording_ || !kept || absl::string_view(path).rfind(vfs.folder_, 0) != 0) {
       return SQLITE_OK;
     }
+    // The record knows which files there are. SQLite's xAccess takes an empty one for none, and a
+    // log that was cut to nothing would become two: what one connection appends, and what the disk
+    // has under its name.
     std::shared_ptr<Body>& body = vfs.names_[NameIn(path)];
-    if (!there) {
+    if (body == nullptr) {
       body = std::make_shared<Body>();
       vfs.renames_.emplace_back(NameIn(path), body);
       // As the system's VFS does it: for logs and journals, though not for the database.
       file->syncs_folder = !file->database;
     }
-    LJ_CHECK(body != nullptr, path);
     file->body = body;
+    file->keys = absl::EndsWith(path, ".keys.db") || absl::EndsWith(path, ".keys.db-wal");
     return SQLITE_OK;
   }
   static int Delete(sqlite3_vfs*, const char* path, int sync_folder) {
@@ -365,6 +368,7 @@ void FaultVfs::RecordSync(File& file) {
   {
     absl::MutexLock lock(&mutex_);
     if (lie_ == Lie::kFileIsNotSynced && file.database) return;
+    if (lie_ == Lie::kKeysAreNotSynced && file.keys) return;
   }
   absl::MutexLock lock(&power_mutex_);
   for (const Change& change : file.body->changes) {

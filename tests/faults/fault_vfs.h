@@ -5,9 +5,8 @@
 // - The n-th call of a kind answers with an error, once or from then on (Arm).
 // - The disk has room for so many bytes (SetRoom).
 // - The power goes. Files are written through as usual; beside them stands what a disk may count
-// on:
-//   what was synced, and whatever part of the rest chance has kept (Cut). Nothing really stops, so
-//   that one run can be cut in many places.
+//   on: what was synced, and whatever part of the rest chance has kept (Cut). Nothing really stops,
+//   so that one run can be cut in many places.
 #ifndef LINJULI_TESTS_FAULTS_FAULT_VFS_H_
 #define LINJULI_TESTS_FAULTS_FAULT_VFS_H_
 
@@ -62,7 +61,7 @@ class FaultVfs {
   DiskImage Cut(std::mt19937& random) const;
 
   // Wrong on purpose, so that tests can show that they see it.
-  enum class Lie { kNone, kSynchronousNormal, kFileIsNotSynced };
+  enum class Lie { kNone, kSynchronousNormal, kFileIsNotSynced, kKeysAreNotSynced };
   void Tell(Lie lie);
 
   // Checkpoints begun by connections that may write; writes into a database that other connections

@@ -77,20 +77,24 @@ absl::StatusOr<Ledger> InspectCut(const Cut& cut) {
   return InspectApart(dir.File("testing.db"), cut.ledger);
 }
 
-// Cuts until something is lost, and says at which cut; 0 when nothing is.
-int CutsUntilLoss(FaultVfs::Lie lie, int most, uint32_t seed) {
+struct Loss {
+  int cut = 0;  // 0: nothing was lost
+  std::string what;
+};
+
+// Cuts until something is lost.
+Loss CutUntilLoss(FaultVfs::Lie lie, int most, uint32_t seed) {
   std::mt19937 random(seed);
   for (int done = 0; done < most;) {
     Run run = CutOften({}, {}, lie, 25, random);
     for (const Cut& cut : run.cuts) {
       ++done;
       if (auto found = InspectCut(cut); !found.ok()) {
-        INFO("cut " << done << ": " << found.status().message());
-        return done;
+        return {done, std::string(found.status().message())};
       }
     }
   }
-  return 0;
+  return {};
 }
 
 void CutPower(int cuts, uint32_t seed) {
@@ -134,7 +138,7 @@ void CutPower(int cuts, uint32_t seed) {
 
 [[maybe_unused]] const bool kInMemory = (UseMemoryForFiles(), true);
 
-TEST_CASE("R03: 2,000 power cuts lose nothing that was acknowledged", "[.power]") {
+TEST_CASE("R03: 2,000 power cuts lose nothing that was acknowledged", "[power]") {
   CutPower(2000, 20261);
 }
 
@@ -143,16 +147,45 @@ TEST_CASE("R03: 50,000 power cuts lose nothing that was acknowledged", "[.long]"
 }
 
 TEST_CASE("R03: a log that is not synced at each commit is caught within 50 cuts", "[power]") {
-  int cut = CutsUntilLoss(FaultVfs::Lie::kSynchronousNormal, 50, 20262);
-  CHECK(cut > 0);
-  Report(absl::StrCat("NORMAL caught at cut ", cut));
+  Loss loss = CutUntilLoss(FaultVfs::Lie::kSynchronousNormal, 50, 20262);
+  CHECK(loss.cut > 0);
+  Report(absl::StrCat("NORMAL caught at cut ", loss.cut, " (", loss.what, ")"));
 }
 
 TEST_CASE("R03: a log that begins anew before the file is synced is caught within 200 cuts",
           "[power]") {
-  int cut = CutsUntilLoss(FaultVfs::Lie::kFileIsNotSynced, 200, 20263);
-  CHECK(cut > 0);
-  Report(absl::StrCat("early log caught at cut ", cut));
+  Loss loss = CutUntilLoss(FaultVfs::Lie::kFileIsNotSynced, 200, 20263);
+  CHECK(loss.cut > 0);
+  Report(absl::StrCat("early log caught at cut ", loss.cut, " (", loss.what, ")"));
+}
+
+TEST_CASE("R03: a key file that is not synced is caught within 50 cuts", "[power]") {
+  Loss loss = CutUntilLoss(FaultVfs::Lie::kKeysAreNotSynced, 50, 20265);
+  CHECK(loss.cut > 0);
+  Report(absl::StrCat("unsynced keys caught at cut ", loss.cut, " (", loss.what, ")"));
+}
+
+// Bug: the record took an emptied log for a new file when a second connection opened it, and lost
+// what the first one synced from then on. One run in three of the 2,000 cuts told of a lost key.
+TEST_CASE("a log that was emptied stays one file, whoever opens it", "[power]") {
+  FaultVfs& vfs = FaultVfs::Get();
+  vfs.Reset();
+  TempDir dir;
+  vfs.RecordPower(dir.path());
+  auto writer = Connection::Open(dir.File("one.db"), Connection::Access::kWrite);
+  REQUIRE(writer.ok());
+  REQUIRE((*writer)->Exec("CREATE TABLE t(a)").ok());
+  REQUIRE((*writer)->Exec("PRAGMA wal_checkpoint(TRUNCATE)").ok());
+  auto reader = Connection::Open(dir.File("one.db"), Connection::Access::kRead);
+  REQUIRE(reader.ok());
+  REQUIRE((*reader)->Exec("SELECT * FROM t").ok());
+  REQUIRE((*writer)->Exec("INSERT INTO t VALUES(1)").ok());
+  std::mt19937 random(1);
+  DiskImage disk = vfs.Cut(random);
+  vfs.Reset();
+  // Synced whole; a log's index and locks are no part of it.
+  CHECK(disk.at("one.db-wal") == ReadImage(dir.path()).at("one.db-wal"));
+  CHECK_FALSE(disk.at("one.db-wal").empty());
 }
 
 }  // namespace
