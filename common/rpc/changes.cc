@@ -57,10 +57,13 @@ void Service::MaskSnapshot(changes::v1::Change& change, bool opened) {
 }
 
 void Service::Unname(const Table& table, changes::v1::Change& change) {
-  std::unique_ptr<Message> resource(table.prototype->New());
-  if (!change.has_snapshot() || !resource->ParseFromString(change.snapshot().value())) return;
-  if (change.caller() == TextAt(*resource, table.person)) change.clear_caller();
   change.clear_on_behalf_of();
+  std::unique_ptr<Message> resource(table.prototype->New());
+  if (table.person.empty() || !change.has_snapshot() ||
+      !resource->ParseFromString(change.snapshot().value())) {
+    return;
+  }
+  if (change.caller() == TextAt(*resource, table.person)) change.clear_caller();
   HidePerson(table, *resource);
   resource->SerializeToString(change.mutable_snapshot()->mutable_value());
 }
@@ -128,6 +131,7 @@ Reply Service::ListChanges(const Message& message) {
   reply->set_epoch(batch.epoch);
   reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
                                                  : batch.changes.back().sequence());
+  reply->set_last_sequence(batch.end);
   for (auto& change : batch.changes) *reply->add_changes() = std::move(change);
   return reply;
 }
@@ -151,6 +155,7 @@ Reply Service::ListFeed(const Caller& caller, const Message& message) {
   reply->set_epoch(batch.epoch);
   reply->set_next_sequence(batch.changes.empty() ? request.after_sequence()
                                                  : batch.changes.back().sequence());
+  reply->set_last_sequence(batch.end);
   std::unique_ptr<Message> resource(table.prototype->New());
   for (auto& change : batch.changes) {
     if (!change.has_snapshot() || !table.IdOf(change.resource()).has_value()) continue;
@@ -258,6 +263,8 @@ Reply Service::ListHistory(const Caller& caller, const Message& message, bool& s
         change.set_resource(request.name());
         change.clear_references();
       } else if (change.resource() != request.name() && !sees_all) {
+        // Who came with it is its own affair: a neighbour may have joined the need.
+        if (const Table* other = rx.schema().FindByName(change.resource())) Unname(*other, change);
         change.clear_snapshot();
       } else if (masked) {
         MaskSnapshot(change, false);

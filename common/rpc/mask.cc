@@ -8,6 +8,33 @@ namespace linjuli {
 
 using google::protobuf::FieldDescriptor;
 
+namespace {
+
+// Empties every string that says `text` and nothing else.
+void EmptyWhere(google::protobuf::Message& message, const std::string& text) {
+  const auto* reflection = message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      for (int i = 0; field->is_repeated() && i < reflection->FieldSize(message, field); ++i) {
+        EmptyWhere(*reflection->MutableRepeatedMessage(&message, field, i), text);
+      }
+      if (!field->is_repeated()) EmptyWhere(*reflection->MutableMessage(&message, field), text);
+    } else if (field->type() == FieldDescriptor::TYPE_STRING) {
+      for (int i = 0; field->is_repeated() && i < reflection->FieldSize(message, field); ++i) {
+        if (reflection->GetRepeatedString(message, field, i) != text) continue;
+        reflection->SetRepeatedString(&message, field, i, "");
+      }
+      if (!field->is_repeated() && reflection->GetString(message, field) == text) {
+        reflection->ClearField(&message, field);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 std::string MaskText(absl::string_view text) {
   std::vector<absl::string_view> characters;
   for (size_t at = 0, next; at < text.size(); at = next) {
@@ -50,11 +77,8 @@ void DropPersonal(const PersonalFields& fields, google::protobuf::Message& messa
 void HidePerson(const Table& table, google::protobuf::Message& resource) {
   // The name of the resource itself is no person's.
   if (table.person.empty() || table.person.back() == table.name_field) return;
-  google::protobuf::Message* holder = &resource;
-  for (size_t i = 0; i + 1 < table.person.size(); ++i) {
-    holder = holder->GetReflection()->MutableMessage(holder, table.person[i]);
-  }
-  holder->GetReflection()->ClearField(holder, table.person.back());
+  const std::string person = TextAt(resource, table.person);
+  if (!person.empty()) EmptyWhere(resource, person);
 }
 
 }  // namespace linjuli

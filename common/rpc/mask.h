@@ -17,7 +17,8 @@ std::string MaskText(absl::string_view text);
 // Masks every personal string of the message, and empties personal bytes.
 void MaskPersonal(const PersonalFields& fields, google::protobuf::Message& message);
 
-// Empties the field with the person whom the resource is about.
+// Empties the field with the person whom the resource is about, and whatever else names them: who
+// spoke, who urged.
 void HidePerson(const Table& table, google::protobuf::Message& resource);
 
 // Empties every personal value.

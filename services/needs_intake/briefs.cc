@@ -22,11 +22,13 @@ void Remove(Names& names, const std::string& name) {
   names.erase(std::remove(names.begin(), names.end(), name), names.end());
 }
 
-// Each need names the brief from now on.
+// Each need names the brief from now on. What lies outside the caller's area is answered like what
+// is not there.
 absl::Status Mark(Tx& tx, const Brief& brief, const Names& names, const std::string& field) {
   for (const std::string& name : names) {
     auto need = tx.Get<Need>(name);
-    if (!need.ok() || !absl::StartsWith(need->division(), brief.division())) {
+    if (!need.ok() || !absl::StartsWith(need->division(), brief.division()) ||
+        !tx.caller().Covers(need->division())) {
       return RefuseFields({{field, "REFERENCE", name + " is no need of the brief's division"}});
     }
     if (need->state() == Need::REFUSED || need->state() == Need::WITHDRAWN) {
@@ -73,18 +75,16 @@ absl::Status AddBriefNeeds(Tx& tx, const v1::AddBriefNeedsRequest& request, Brie
 }
 
 absl::Status RemoveBriefNeeds(Tx& tx, const v1::RemoveBriefNeedsRequest& request, Brief& brief) {
-  Names gone;
   for (const std::string& name : request.needs()) {
     if (!Has(brief.needs(), name)) {
       return RefuseFields({{"needs", "REFERENCE", name + " is not in the brief"}});
     }
-    if (!Has(gone, name)) *gone.Add() = name;
     Remove(*brief.mutable_needs(), name);
   }
   if (brief.needs().empty()) {
     return RefuseFields({{"needs", "RANGE", "would leave no need; withdraw the brief instead"}});
   }
-  return Unmark(tx, brief, gone);
+  return Unmark(tx, brief, request.needs());
 }
 
 absl::Status WithdrawBrief(Tx& tx, const v1::WithdrawBriefRequest& request, Brief& brief) {

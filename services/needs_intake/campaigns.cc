@@ -16,6 +16,15 @@ bool IsMeeting(const Campaign& campaign) {
   return campaign.method() == v1::SYMPOSIUM || campaign.method() == v1::HEARING;
 }
 
+// Nothing that was said is lost: each item is distilled, or set aside with a reason.
+absl::Status CheckDistilled(const Campaign& campaign) {
+  if (campaign.raw_count() == 0) return absl::OkStatus();
+  return Refuse(absl::StatusCode::kFailedPrecondition, "UNDISTILLED",
+                absl::StrCat(campaign.raw_count(),
+                             " items are neither distilled nor set aside; do that first"),
+                {{"items", absl::StrCat(campaign.raw_count())}});
+}
+
 absl::StatusOr<Campaign> CampaignOf(Tx& tx, const std::string& item) {
   return tx.Get<Campaign>(Table::ParentOf(item));
 }
@@ -72,17 +81,13 @@ absl::Status CloseCampaign(Tx&, const v1::CloseCampaignRequest& request, Campaig
 }
 
 absl::Status ReportCampaign(Tx&, const v1::ReportCampaignRequest& request, Campaign& campaign) {
-  if (campaign.raw_count() > 0) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "UNDISTILLED",
-                  absl::StrCat(campaign.raw_count(),
-                               " items are neither distilled nor set aside; do that first"),
-                  {{"items", absl::StrCat(campaign.raw_count())}});
-  }
+  LJ_RETURN_IF_ERROR(CheckDistilled(campaign));
   campaign.set_report(request.report());
   return absl::OkStatus();
 }
 
 absl::Status CancelCampaign(Tx&, const v1::CancelCampaignRequest& request, Campaign& campaign) {
+  LJ_RETURN_IF_ERROR(CheckDistilled(campaign));
   campaign.set_cancel_reason(request.reason());
   return absl::OkStatus();
 }
@@ -106,7 +111,7 @@ absl::Status DistilRawItem(Tx& tx, const v1::DistilRawItemRequest& request, RawI
   LJ_ASSIGN(Campaign campaign, CampaignOf(tx, item.name()));
   if (request.has_need()) {
     Need need = request.need();
-    if (!need.name().empty() || !tx.caller().Covers(need.division())) {
+    if (!tx.caller().Covers(need.division())) {
       return RefuseFields({{"need.division", "SCOPE", "must lie in the area you work for"}});
     }
     need.set_origin(campaign.name());
@@ -120,6 +125,9 @@ absl::Status DistilRawItem(Tx& tx, const v1::DistilRawItemRequest& request, RawI
     if (!need.ok() || !tx.caller().Covers(need->division())) {
       return RefuseFields(
           {{"existing_need", "REFERENCE", "name a need of your area, or send one"}});
+    }
+    if (need->state() == Need::REFUSED || need->state() == Need::WITHDRAWN) {
+      return RefuseFields({{"existing_need", "RANGE", "was refused or withdrawn"}});
     }
     item.set_need(need->name());
   }

@@ -147,9 +147,8 @@ TEST_CASE("nobody at home is tried again, a missed visit raises an alarm and ano
   Ward ward;
   CareProfile profile = ward.Active();
   CareVisit visit = ward.Assigned(profile);
-  CHECK(ward.Why<v1::RecordVisitRequest>(visit, ward.colleague, [](auto& q) {
-    q.set_result(CareVisit::NOT_HOME);
-  }) == "SCOPE");
+  CHECK(ward.Why<v1::RecordVisitRequest>(
+            visit, ward.colleague, [](auto& q) { q.set_result(CareVisit::NOT_HOME); }) == "SCOPE");
   visit = ward.Record(visit, CareVisit::NOT_HOME);
   CHECK(Shown(visit.clock().due_time()) == "11-25 09:00");
   ward.Go("2026-11-25 09:00");
@@ -176,8 +175,8 @@ TEST_CASE("a file is looked through after half a year, and ended with its visit"
   REQUIRE(now.ok());
   CHECK(now->state() == CareProfile::REVIEW);
   CHECK(ward.Why<v1::ReviewCareProfileRequest>(profile, ward.worker) == "done");
-  profile = ward.Do<v1::ExitCareProfileRequest>(
-      profile, ward.lead, [](auto& q) { q.set_reason(CareProfile::MOVED); });
+  profile = ward.Do<v1::ExitCareProfileRequest>(profile, ward.lead,
+                                                [](auto& q) { q.set_reason(CareProfile::MOVED); });
   CHECK(profile.open_visit().empty());
   CHECK(ward.Visit(now->open_visit()).state() == CareVisit::CANCELLED);
   profile = ward.Do<v1::ReadmitCareProfileRequest>(profile, ward.worker);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/standard/standard.h"
+#include "services/needs_intake/handlers.h"
 
 namespace linjuli::needs_intake {
 namespace {
@@ -110,7 +111,7 @@ absl::Status OnDue(Tx& tx, Need& need) {
   // What else is due at the same moment is raised below.
   if (ExpiryOf(need) <= tx.now()) {
     Tx::Move(need, Need::IN_HANDLING);
-    need.mutable_referral()->clear_receiver();
+    EndOffer(need);
   }
   if (UnreachedAt(tx, need) <= tx.now()) {
     Tx::Move(need, Need::CLOSED);

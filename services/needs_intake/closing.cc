@@ -18,10 +18,10 @@ absl::Status RecordCallback(Tx& tx, const v1::RecordCallbackRequest& request, Ne
   if (need.rehandle_count() > tx.standard().Limit("rehandlings")) {
     Tx::Move(need, Need::SUPERVISED);
     need.clear_owner();
-  } else {
-    Tx::Move(need, Need::REHANDLING);
+    return StartHandle(tx, need);
   }
-  return StartHandle(tx, need);
+  LJ_RETURN_IF_ERROR(StartHandle(tx, need));
+  return BackTo(tx, need, Need::REHANDLING);
 }
 
 absl::Status RecordContactAttempt(Tx& tx, const v1::RecordContactAttemptRequest&, Need& need) {
@@ -44,11 +44,15 @@ absl::Status ReopenNeed(Tx& tx, const v1::ReopenNeedRequest&, Need& need) {
                                  "it was closed too long ago; register a new need"));
   need.clear_outcome();
   need.clear_close_time();
-  return StartHandle(tx, need);
+  LJ_RETURN_IF_ERROR(StartHandle(tx, need));
+  return BackTo(tx, need, Need::REHANDLING);
 }
 
 absl::Status WithdrawNeed(Tx& tx, const v1::WithdrawNeedRequest&, Need& need) {
-  LJ_RETURN_IF_ERROR(need.has_merge() ? Leave(tx, need) : FreeJoined(tx, need));
+  // What was answered with its survivor names it still, and is laid to it no more.
+  LJ_ASSIGN(Need before, tx.Get<Need>(need.name()));
+  LJ_RETURN_IF_ERROR(before.state() == Need::MERGED ? Leave(tx, need) : FreeJoined(tx, need));
+  EndOffer(need);
   return ScheduleCheck(tx, need);
 }
 

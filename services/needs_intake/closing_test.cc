@@ -131,6 +131,21 @@ TEST_CASE("a new answer begins the tries anew", "[closing][E10]") {
   CHECK(village.Why<v1::RecordContactAttemptRequest>(village.Claimed(), village.worker) == "STATE");
 }
 
+TEST_CASE("no more than 20 tries are noted for one answer", "[closing][E10]") {
+  Village village;
+  Need need = village.Answered();
+  for (int i = 0; i < 20; ++i)
+    need = village.Do<v1::RecordContactAttemptRequest>(need, village.worker);
+  auto refused = village.Try<v1::RecordContactAttemptRequest>(need, village.worker, [](auto&) {});
+  CHECK(absl::IsResourceExhausted(refused.status()));
+  CHECK(ReasonOf(refused.status()) == "CONTACT_LIMIT");
+  CHECK(village.Get(need).contact_attempt_times_size() == 20);
+  // It closes by itself all the same.
+  village.Go("2026-11-26 17:30");
+  village.rig.RunDue();
+  CHECK(village.Get(need).outcome() == Need::UNREACHED);
+}
+
 TEST_CASE("a closed need is opened again within 30 days of the stored close time, and not later",
           "[closing][E10]") {
   Village village;

@@ -32,6 +32,13 @@ absl::Status ReferNeed(Tx&, const v1::ReferNeedRequest&, v1::Need&);
 absl::Status AcceptReferral(Tx&, const v1::AcceptReferralRequest&, v1::Need&);
 absl::Status DeclineReferral(Tx&, const v1::DeclineReferralRequest&, v1::Need&);
 absl::Status UpholdNeed(Tx&, const v1::UpholdNeedRequest&, v1::Need&);
+// Nobody has it any more; it is to be followed up anew.
+absl::Status BackToPool(Tx& tx, Need& need);
+// Back to where it stood, with its owner; into the pool where the owner was to handle it and has
+// left since.
+absl::Status BackTo(Tx& tx, Need& need, Need::State state);
+// It is offered to nobody any more, and not theirs to read.
+void EndOffer(Need& need);
 
 // handling.cc
 absl::Status RequestExtension(Tx&, const v1::RequestExtensionRequest&, v1::Need&);
@@ -70,8 +77,8 @@ absl::Status FreeJoined(Tx& tx, Need& need);
 absl::Status CreateDeparture(Tx&, const v1::CreateDepartureRequest&, v1::Departure&);
 absl::Status EndDeparture(Tx&, const v1::EndDepartureRequest&, v1::Departure&);
 absl::Status OnDue(Tx&, v1::Departure&);
-// FAILED_PRECONDITION, reason PERSON_LEFT, where they have left.
-absl::Status CheckPresent(Tx& tx, const std::string& person);
+// FAILED_PRECONDITION, reason PERSON_LEFT, where they have left the division.
+absl::Status CheckPresent(Tx& tx, const std::string& person, const std::string& division);
 
 // campaigns.cc
 absl::Status CreateCampaign(Tx&, const v1::CreateCampaignRequest&, v1::Campaign&);

@@ -50,9 +50,9 @@ void Lay(Tx& tx, Need& need, const std::string& survivor, Need::State before) {
 
 absl::Status Join(Tx& tx, const std::string& name, Need& need) {
   auto survivor = tx.Get<Need>(name);
-  // What is one person's own is joined by nobody but a worker of its area.
-  bool shared =
-      survivor.ok() && (survivor->scope() == v1::COMMON || survivor->scope() == v1::GENERAL);
+  // What is one person's own, or lies elsewhere, is joined by nobody but a worker of its area.
+  bool shared = survivor.ok() && survivor->division() == need.division() &&
+                (survivor->scope() == v1::COMMON || survivor->scope() == v1::GENERAL);
   if (!survivor.ok() || (!shared && !tx.caller().Covers(survivor->division()))) {
     return NotFound(name);
   }
@@ -84,9 +84,9 @@ absl::Status MergeNeed(Tx& tx, const v1::MergeNeedRequest& request, Need& need) 
 absl::Status UnmergeNeed(Tx& tx, const v1::UnmergeNeedRequest&, Need& need) {
   LJ_RETURN_IF_ERROR(CheckWindow(tx, need.merge().merge_time(), "unmerge", "UNMERGE_WINDOW",
                                  "it was merged too long ago; register a new need"));
-  Tx::Move(need, need.merge().state_before());
+  const Need::State before = need.merge().state_before();
   LJ_RETURN_IF_ERROR(Leave(tx, need));
-  return ScheduleCheck(tx, need);
+  return BackTo(tx, need, before);
 }
 
 absl::Status Leave(Tx& tx, Need& need) {
@@ -105,6 +105,7 @@ absl::Status AnswerJoined(Tx& tx, Need& need) {
                                          ", which is laid to it, asks for it")}});
     }
     Tx::Move(one, Need::ANSWERED);
+    EndOffer(one);
     *one.mutable_answer() = need.answer();
     one.set_owner(need.owner());
     one.clear_contact_attempt_times();
@@ -118,10 +119,8 @@ absl::Status AnswerJoined(Tx& tx, Need& need) {
 absl::Status FreeJoined(Tx& tx, Need& need) {
   LJ_ASSIGN(std::vector<Need> joined, JoinedTo(tx, need));
   for (Need& one : joined) {
-    Tx::Move(one, Need::RECEIVED);
-    one.clear_owner();
     one.clear_merge();
-    LJ_RETURN_IF_ERROR(StartFollowUp(tx, one));
+    LJ_RETURN_IF_ERROR(BackToPool(tx, one));
     LJ_RETURN_IF_ERROR(tx.Put(one));
   }
   need.set_joined_count(0);

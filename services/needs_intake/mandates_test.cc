@@ -76,8 +76,7 @@ TEST_CASE("a mandate that is revoked or over is worth nothing from then on", "[m
   office.Do<v1::RevokeMandateRequest>(mandate, office.chen);
   CHECK(ReasonOf(office.Accept(mandate, "ELDER_ALLOWANCE").status()) == "MANDATE_EXPIRED");
   // Nor is what was done answered again.
-  CHECK(ReasonOf(office.Accept(mandate, "ELDER_ALLOWANCE", "again").status()) ==
-        "MANDATE_EXPIRED");
+  CHECK(ReasonOf(office.Accept(mandate, "ELDER_ALLOWANCE", "again").status()) == "MANDATE_EXPIRED");
   CHECK(office.Act<v1::CompleteMaterialsRequest>(*made) == "MANDATE_EXPIRED");
   v1::GetProxyCaseRequest get;
   get.set_name(made->name());
@@ -115,7 +114,8 @@ TEST_CASE("a mandate has a scope, an end, and never its agent's own word", "[man
   CHECK(office.Why<v1::ActivateMandateRequest>(mandate, office.chen) == "done");
 }
 
-TEST_CASE("a case goes through the office, and comes back with what is missing", "[mandates][A10]") {
+TEST_CASE("a case goes through the office, and comes back with what is missing",
+          "[mandates][A10]") {
   Office office;
   ProxyCase made = office.Accept(office.InForce(office.chen), "ELDER_ALLOWANCE").value();
   CHECK(Shown(made.step()) == "11-25 17:30 / 11-26 17:30");
@@ -133,9 +133,8 @@ TEST_CASE("a case goes through the office, and comes back with what is missing",
   CHECK(office.Act<v1::CompleteMaterialsRequest>(
             made, bring("ID_CARD", "HOUSEHOLD_REGISTER", "BANK_CARD")) == "done");
   CHECK(office.Act<v1::SubmitProxyCaseRequest>(made) == "done");
-  CHECK(office.Why<v1::ReturnProxyCaseRequest>(made, office.worker, [](auto& q) {
-    q.add_missing("BANK_CARD");
-  }) == "done");
+  CHECK(office.Why<v1::ReturnProxyCaseRequest>(
+            made, office.worker, [](auto& q) { q.add_missing("BANK_CARD"); }) == "done");
   // What was missing must be brought anew.
   CHECK(office.Act<v1::CompleteMaterialsRequest>(made) == "MATERIALS_MISSING");
   CHECK(office.Act<v1::CompleteMaterialsRequest>(made, bring("BANK_CARD")) == "done");

@@ -30,8 +30,8 @@ struct Line : Village {
     return Make<Plan>(request, worker);
   }
   Plan Approved(const Pathway& pathway, const std::string& item = "MEAL_AT_HOME") {
-    return Do<v1::ApprovePlanRequest>(
-        Do<v1::SubmitPlanRequest>(Drafted(pathway, item), worker), lead);
+    return Do<v1::ApprovePlanRequest>(Do<v1::SubmitPlanRequest>(Drafted(pathway, item), worker),
+                                      lead);
   }
   Pathway Read(const Pathway& pathway) {
     v1::GetPathwayRequest request;
@@ -45,8 +45,7 @@ struct Line : Village {
 
 TEST_CASE("each line is walked step by step as the standard lays down", "[pathways][H1]") {
   Line line;
-  for (v1::ServiceLevel level :
-       {v1::REMEDIAL, v1::SUPPORTIVE, v1::PREVENTIVE, v1::DEVELOPMENTAL}) {
+  for (v1::ServiceLevel level : {v1::REMEDIAL, v1::SUPPORTIVE, v1::PREVENTIVE, v1::DEVELOPMENTAL}) {
     Pathway pathway = line.Begun(level);
     const Level& standard = *line.rig.standard().FindLevel(v1::ServiceLevel_Name(level));
     for (const LevelStep& step : standard.steps) {

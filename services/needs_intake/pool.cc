@@ -31,19 +31,46 @@ absl::Status CheckHands(Tx& tx, const Need& need) {
                 {{"category", need.category()}});
 }
 
+// Those whose owner is to do something now; the owner of the others is asked again when they are.
+bool IsHandled(Need::State state) {
+  return state == Need::CLAIMED || state == Need::IN_HANDLING || state == Need::REFERRED ||
+         state == Need::REHANDLING;
+}
+
 }  // namespace
+
+absl::Status BackToPool(Tx& tx, Need& need) {
+  Tx::Move(need, Need::RECEIVED);
+  need.clear_owner();
+  EndOffer(need);
+  return StartFollowUp(tx, need);
+}
+
+absl::Status BackTo(Tx& tx, Need& need, Need::State state) {
+  if (IsHandled(state)) {
+    absl::Status present = CheckPresent(tx, need.owner(), need.division());
+    if (ReasonOf(present) == "PERSON_LEFT") return BackToPool(tx, need);
+    LJ_RETURN_IF_ERROR(present);
+  }
+  Tx::Move(need, state);
+  return ScheduleCheck(tx, need);
+}
+
+void EndOffer(Need& need) {
+  if (need.has_referral()) need.mutable_referral()->clear_receiver();
+}
 
 absl::Status ClaimNeed(Tx& tx, const v1::ClaimNeedRequest&, Need& need) {
   LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
   LJ_RETURN_IF_ERROR(CheckHands(tx, need));
-  LJ_RETURN_IF_ERROR(CheckPresent(tx, tx.caller().subject));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, tx.caller().subject, need.division()));
   TakeOn(tx, need, tx.caller().subject);
   return ScheduleCheck(tx, need);
 }
 
 absl::Status DispatchNeed(Tx& tx, const v1::DispatchNeedRequest& request, Need& need) {
   LJ_RETURN_IF_ERROR(CheckReturns(tx, need));
-  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.owner()));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.owner(), need.division()));
   TakeOn(tx, need, request.owner());
   return ScheduleCheck(tx, need);
 }
@@ -75,14 +102,12 @@ absl::Status ReinstateNeed(Tx& tx, const v1::ReinstateNeedRequest&, Need& need) 
 absl::Status ReturnNeed(Tx& tx, const v1::ReturnNeedRequest&, Need& need) {
   LJ_RETURN_IF_ERROR(CheckWindow(tx, need.claim_time(), "sign", "RETURN_WINDOW",
                                  "the time to give it back has passed; handle it, or refer it"));
-  need.clear_owner();
   need.set_return_count(need.return_count() + 1);
-  return StartFollowUp(tx, need);
+  return BackToPool(tx, need);
 }
 
 absl::Status ReleaseNeed(Tx& tx, const v1::ReleaseNeedRequest&, Need& need) {
-  need.clear_owner();
-  return StartFollowUp(tx, need);
+  return BackToPool(tx, need);
 }
 
 absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) {
@@ -93,7 +118,7 @@ absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) 
   if (request.receiver() == need.owner()) {
     return RefuseFields({{"receiver", "RANGE", "has the need already"}});
   }
-  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.receiver()));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.receiver(), need.division()));
   LJ_ASSIGN(absl::Time expires, tx.standard().After(tx.now(), tx.standard().clock("referral")));
   v1::Referral& referral = *need.mutable_referral();
   referral.set_sender(need.owner());
@@ -106,13 +131,14 @@ absl::Status ReferNeed(Tx& tx, const v1::ReferNeedRequest& request, Need& need) 
 }
 
 absl::Status AcceptReferral(Tx& tx, const v1::AcceptReferralRequest&, Need& need) {
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, tx.caller().subject, need.division()));
+  EndOffer(need);
   TakeOn(tx, need, tx.caller().subject);
   return ScheduleCheck(tx, need);
 }
 
 absl::Status DeclineReferral(Tx& tx, const v1::DeclineReferralRequest&, Need& need) {
-  // It is not theirs to read any more.
-  need.mutable_referral()->clear_receiver();
+  EndOffer(need);
   return ScheduleCheck(tx, need);
 }
 

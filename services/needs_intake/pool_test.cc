@@ -187,6 +187,34 @@ TEST_CASE("a leader takes a refused need in after all, and its clocks start anew
   CHECK(Shown(need.handle()) == "12-04 17:30 / 12-07 17:30");
 }
 
+TEST_CASE("a leader has five work days to decide on an appeal, and is warned before",
+          "[pool][E9][E10][clocks]") {
+  Village village;
+  Need refused = village.Do<v1::RefuseNeedRequest>(village.Register(), village.lead);
+  village.Go("2026-12-20 09:00");
+  village.rig.RunDue();  // nobody waits for anything meanwhile
+  CHECK(village.Get(refused).etag() == refused.etag());
+  village.Go("2026-12-21 10:00");
+  Need need = village.Do<v1::AppealNeedRequest>(refused, village.li);
+  CHECK(Shown(need.feedback()) == "12-25 17:30 / 12-28 17:30");
+  auto alarm = [&](absl::Time time) {
+    village.rig.clock.Set(time);
+    village.rig.RunDue();
+    return village.Get(need).feedback().alarm();
+  };
+  CHECK(alarm(ChinaAt("2026-12-25 17:30") - absl::Microseconds(1)) == 0);
+  CHECK(alarm(ChinaAt("2026-12-25 17:30")) == v1::Clock::WARNED);
+  CHECK(alarm(ChinaAt("2026-12-28 17:30")) == v1::Clock::OVERDUE);
+  // Late is late, and can still be decided.
+  need = village.Do<v1::ReinstateNeedRequest>(need, village.leader);
+  CHECK(need.state() == Need::RECEIVED);
+  // Once it is answered the callback has its own time, not the appeal's.
+  village.Do<v1::StartNeedRequest>(village.Do<v1::ClaimNeedRequest>(need, village.worker),
+                                   village.worker);
+  need = village.Do<v1::AnswerNeedRequest>(need, village.worker);
+  CHECK(Shown(need.feedback().due_time()) == "12-29 17:30");
+}
+
 TEST_CASE("a need is offered with the reporter's consent, or in an emergency that stays on record",
           "[pool][E8][refer]") {
   Village village;
@@ -221,6 +249,7 @@ TEST_CASE("a need is offered with the reporter's consent, or in an emergency tha
   CHECK(taken.owner() == "worker/zhao");
   CHECK(Shown(taken.claim_time()) == "11-23 15:00");
   CHECK(taken.referral().sender() == "worker/wang");
+  CHECK(taken.referral().receiver().empty());  // nobody waits for an answer any more
   CHECK(village.Get(need).referral().emergency());
 }
 

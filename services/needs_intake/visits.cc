@@ -88,7 +88,7 @@ absl::Status CancelVisit(Tx& tx, CareProfile& profile) {
 }
 
 absl::Status AssignVisit(Tx& tx, const v1::AssignVisitRequest& request, CareVisit& visit) {
-  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.visitor()));
+  LJ_RETURN_IF_ERROR(CheckPresent(tx, request.visitor(), visit.division()));
   LJ_ASSIGN(CareProfile profile, ProfileOf(tx, visit));
   visit.set_visitor(request.visitor());
   profile.set_visitor(request.visitor());
