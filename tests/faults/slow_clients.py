@@ -116,7 +116,7 @@ def main():
             # glibc keeps what answers of 126 KB once took, between buffers that are in use; mimalloc,
             # which a release has, gives it back.
             with open(f"/proc/{served.process.pid}/maps", encoding="utf-8") as maps:
-                bound = 32 if "mimalloc" in maps.read() else 96
+                bound = 32 if "mimalloc" in maps.read() else 256
             before = memory(served.process.pid)
             begun = time.monotonic()
             slow = [Slow(address, ("header", "body", "reader")[i % 3]) for i in range(options.clients)]
