@@ -208,13 +208,15 @@ bool Connection::Answer(HttpResponse response) {
   if (framing_.verb != Verb::kHead) stream_ = std::move(response.stream);
   closing_ = closing_ || !framing_.keep_alive || loop_.draining || stream_ != nullptr;
   output_.clear();
+  lasting_ = {};
   sent_ = 0;
   absl::StrAppend(&output_, "HTTP/1.1 ", response.code, " ", ReasonPhrase(response.code), "\r\n",
                   loop_.fixed_fields, "X-Request-Id: ", trace_, "\r\n");
   if (response.code != 204) {
     absl::StrAppend(&output_, "Content-Type: ", response.content_type, "\r\n");
     if (stream_ == nullptr) {
-      absl::StrAppend(&output_, "Content-Length: ", response.body.size(), "\r\n");
+      absl::StrAppend(&output_, "Content-Length: ", response.body.size() + response.lasting.size(),
+                      "\r\n");
     } else if (in_chunks()) {
       output_ += "Transfer-Encoding: chunked\r\n";
     }
@@ -230,6 +232,7 @@ bool Connection::Answer(HttpResponse response) {
     if (!reading_) Read();
   } else if (framing_.verb != Verb::kHead && response.code != 204) {
     output_ += response.body;
+    lasting_ = response.lasting;
   }
   state_ = State::kWriting;
   begun_ = loop_.elapsed;
@@ -272,29 +275,33 @@ void Connection::EndStream() {
   Write();
 }
 
+std::array<asio::const_buffer, 2> Connection::Unsent() const {
+  const std::size_t own = std::min(sent_, output_.size());
+  const absl::string_view rest = lasting_.substr(sent_ - own);
+  return {asio::buffer(output_.data() + own, output_.size() - own),
+          asio::buffer(rest.data(), rest.size())};
+}
+
 bool Connection::Write() {
   error_code error;
-  sent_ += socket_.write_some(asio::buffer(output_.data() + sent_, output_.size() - sent_), error);
+  sent_ += socket_.write_some(Unsent(), error);
   if (error && error != asio::error::would_block) {
     Close();
     return false;
   }
-  if (sent_ == output_.size()) return Written();
+  if (sent_ == output_.size() + lasting_.size()) return Written();
   writing_ = true;
-  socket_.async_write_some(asio::buffer(output_.data() + sent_, output_.size() - sent_),
-                           [this](error_code error, std::size_t bytes) {
-                             writing_ = false;
-                             if (state_ == State::kClosed) return Leave();
-                             if (error) return Close();
-                             sent_ += bytes;
-                             // Who takes a part of a stream too slowly can come again and resume.
-                             if (stream_ == nullptr) {
-                               due_ = begun_ +
-                                      absl::ToInt64Milliseconds(loop_.options.idle_timeout) +
-                                      TimeFor(sent_);
-                             }
-                             if (Write()) Advance();
-                           });
+  socket_.async_write_some(Unsent(), [this](error_code error, std::size_t bytes) {
+    writing_ = false;
+    if (state_ == State::kClosed) return Leave();
+    if (error) return Close();
+    sent_ += bytes;
+    // Who takes a part of a stream too slowly can come again and resume.
+    if (stream_ == nullptr) {
+      due_ = begun_ + absl::ToInt64Milliseconds(loop_.options.idle_timeout) + TimeFor(sent_);
+    }
+    if (Write()) Advance();
+  });
   return false;
 }
 

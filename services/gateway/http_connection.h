@@ -2,6 +2,7 @@
 #ifndef LINJULI_SERVICES_GATEWAY_HTTP_CONNECTION_H_
 #define LINJULI_SERVICES_GATEWAY_HTTP_CONNECTION_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "boost/asio/basic_stream_socket.hpp"
+#include "boost/asio/buffer.hpp"
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "services/gateway/framing.h"
@@ -105,6 +107,8 @@ class Connection {
   bool Answer(HttpResponse response);
   // A stream: puts a part into the output, asks for the next one, takes one, ends.
   void AppendPart(absl::string_view body);
+  // What of the answer is still to be sent.
+  std::array<boost::asio::const_buffer, 2> Unsent() const;
   void AskForPart();
   void TakePart(HttpResponse part);
   void EndStream();
@@ -148,6 +152,7 @@ class Connection {
   std::uint32_t count_ = 0;
 
   std::string output_;
+  absl::string_view lasting_;  // behind it, somebody else's
   std::size_t sent_ = 0;
   std::size_t discarded_ = 0;
   std::unique_ptr<HttpStream> stream_;

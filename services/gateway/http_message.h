@@ -74,11 +74,13 @@ struct HttpResponse {
   // Further fields; names and values are sent as they are and must hold no line break.
   HttpFields fields;
   std::string body;
+  // Sent behind `body`, and not copied for it: it outlives the server. Not with a stream.
+  absl::string_view lasting;
   // Where there is one, `body` is the first part. Sent in chunks, and the connection closes after.
   std::unique_ptr<HttpStream> stream;
 
   // The same once more, of one that is no stream.
-  HttpResponse Again() const { return {code, content_type, fields, body, nullptr}; }
+  HttpResponse Again() const { return {code, content_type, fields, body, lasting, nullptr}; }
 };
 
 // Makes a response on the thread that writes it.

@@ -29,9 +29,9 @@ HttpResponse PagesDoor::Answer(const HttpRequest& request) const {
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     response.fields.emplace_back("Referrer-Policy", "no-referrer");
-    response.body = std::string(DocumentationPage());
+    response.lasting = DocumentationPage();
   } else if (request.path == "/openapi.json") {
-    response.body = openapi_;
+    response.lasting = openapi_;
   } else {
     absl::Status ready =
         request.path == "/readyz" && ready_ != nullptr ? ready_() : absl::OkStatus();

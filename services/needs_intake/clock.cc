@@ -4,12 +4,6 @@
 #include "common/clock.h"
 
 namespace linjuli::needs_intake {
-namespace {
-
-constexpr absl::Duration kLookForCalendar = absl::Hours(24);
-
-}  // namespace
-
 absl::Status StartClock(Tx& tx, v1::Clock& clock, absl::Time from, const WorkSpan& span) {
   clock.Clear();
   Stamp(clock.mutable_start_time(), from);

@@ -11,6 +11,9 @@
 
 namespace linjuli::needs_intake {
 
+// What waits for a calendar is looked at this often.
+inline constexpr absl::Duration kLookForCalendar = absl::Hours(24);
+
 // Starts a clock anew. A year without a calendar leaves the due time open, so that nothing is
 // refused for it: the clock is set when the calendar is there.
 absl::Status StartClock(Tx& tx, v1::Clock& clock, absl::Time from, const WorkSpan& span);

@@ -8,8 +8,6 @@
 namespace linjuli::needs_intake {
 namespace {
 
-constexpr absl::Duration kLookForCalendar = absl::Hours(24);
-
 const char* FollowUpName(const Need& need) {
   return need.urgent() || need.level() == v1::REMEDIAL ? "follow_up_urgent" : "follow_up";
 }

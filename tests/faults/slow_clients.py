@@ -113,10 +113,6 @@ def main():
             time.sleep(ALONE_SECONDS)
             alone_ok, alone_p50, alone_p99 = alone.end()
 
-            # glibc keeps what answers of 126 KB once took, between buffers that are in use; mimalloc,
-            # which a release has, gives it back.
-            with open(f"/proc/{served.process.pid}/maps", encoding="utf-8") as maps:
-                bound = 32 if "mimalloc" in maps.read() else 256
             before = memory(served.process.pid)
             begun = time.monotonic()
             slow = [Slow(address, ("header", "body", "reader")[i % 3]) for i in range(options.clients)]
@@ -182,8 +178,8 @@ def main():
           f"memory {each:.1f} KB for each slow one")
     if ok < 0.999:
         faults.append(f"the honest client was served {100 * ok:.2f} %, wanted 99.9 %")
-    if each > bound:
-        faults.append(f"{each:.0f} KB for each slow connection, wanted {bound} at most")
+    if each > 32:
+        faults.append(f"{each:.0f} KB for each slow connection, wanted 32 at most")
     print("\n".join("FAILED: " + fault for fault in faults[:20]) if faults else "slow_clients: passed")
     return 1 if faults else 0
 
