@@ -148,10 +148,11 @@ HeadScan::Result HeadScan::Scan(absl::string_view bytes, const FramingLimits& li
       break;
     }
     std::size_t end = static_cast<const char*>(found) - bytes.data();
+    // First, as for a line whose end has not come: what lies behind the limit is not judged.
+    if (end + 1 > limits.head_bytes) return {0, kHeadTooLarge};
     if (end == line_ || bytes[end - 1] != '\r') return {0, Bad("a line ends with CR and LF")};
     std::size_t begin = line_;
     line_ = seen_ = end + 1;
-    if (line_ > limits.head_bytes) return {0, kHeadTooLarge};
     if (end - 1 == begin) return {line_, absl::nullopt};
     if (lines_ > 0 && (bytes[begin] == ' ' || bytes[begin] == '\t')) {
       return {0, Bad("a field may not be folded over lines")};
